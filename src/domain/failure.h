@@ -1,6 +1,6 @@
-/* The failure classes: every way in which a request can end without the answer that was asked for, each with one stable code that is
- * the same in the client's error, the log, the metric, the record and the docs. One table (failure.c); its rows say who caused it,
- * which status the client sees, whether asking again can help and whether the provider may have billed. No state. Any thread.
+/* The failure classes: every way in which a request can end without the answer that was asked for, each with one stable code that
+ * is the same in the client's error, the log, the metric, the record and the docs. One table (failure.c); its rows say who caused
+ * it, which status the client sees, whether asking again can help and whether the provider may have billed. No state. Any thread.
  *
  * Codes are part of the outside contract: they are never renamed and never reused. */
 #ifndef AIRGATE_DOMAIN_FAILURE_H
@@ -81,15 +81,15 @@ const char *failure_billed_name(enum failure_billed billed);
 
 struct failure_info {
     enum failure_class class;
-    const char *code;       /* stable */
+    const char *code; /* stable */
     enum failure_origin origin;
-    unsigned status;        /* HTTP status towards the client; 499 is only recorded, never sent */
+    unsigned status;         /* HTTP status towards the client; 499 is only recorded, never sent */
     const char *openai_type; /* "type" and "code" of OpenAI's error object */
     const char *openai_code; /* NULL: the class's own code */
-    bool retryable;         /* whether the client may ask again unchanged with hope: x-should-retry */
+    bool retryable;          /* whether the client may ask again unchanged with hope: x-should-retry */
     enum failure_billed billed;
-    const char *message;    /* what the client reads when the place that failed has nothing more exact; says the mend */
-    const char *cause;      /* for the reference: what it means to the one who runs the gateway */
+    const char *message; /* what the client reads when the place that failed has nothing more exact; says the mend */
+    const char *cause;   /* for the reference: what it means to the one who runs the gateway */
 };
 
 /* The row of a class. */

@@ -1,8 +1,8 @@
-/* The endpoint table: everything that the data plane answers, and what must be known of each row before it may pass. What stands in no
- * row is a 404. No state. Any thread.
+/* The endpoint table: everything that the data plane answers, and what must be known of each row before it may pass. What stands in
+ * no row is a 404. No state. Any thread.
  *
- * A row says how the cost of a request is bounded, whether it leaves or reads state at the provider (tenancy), where the model's name
- * stands, and what the body is. The gateway's stages read these columns and never ask for an endpoint by name. */
+ * A row says how the cost of a request is bounded, whether it leaves or reads state at the provider (tenancy), where the model's
+ * name stands, and what the body is. The gateway's stages read these columns and never ask for an endpoint by name. */
 #ifndef AIRGATE_WIRE_ENDPOINT_H
 #define AIRGATE_WIRE_ENDPOINT_H
 
@@ -37,9 +37,9 @@ enum endpoint_answer {
 };
 
 struct endpoint {
-    const char *path;    /* pattern: "{}" stands for one segment, a last "**" for any rest */
-    const char *methods; /* "GET DELETE"; for ENDPOINT_NEVER "*" */
-    const char *name;    /* in records, metrics and docs: "chat.completions" */
+    const char *path;       /* pattern: "{}" stands for one segment, a last "**" for any rest */
+    const char *methods;    /* "GET DELETE"; for ENDPOINT_NEVER "*" */
+    const char *name;       /* in records, metrics and docs: "chat.completions" */
     const char *capability; /* what a key must have: "chat" */
     enum endpoint_answer answer;
     enum endpoint_cost cost;
@@ -47,7 +47,7 @@ struct endpoint {
     enum endpoint_body body;
     enum endpoint_model model;
     const char *default_model;
-    bool may_stream;      /* the body's `stream: true` makes the answer SSE */
+    bool may_stream;        /* the body's `stream: true` makes the answer SSE */
     bool asks_stream_usage; /* stream_options.include_usage exists here */
 };
 
