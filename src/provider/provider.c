@@ -29,8 +29,8 @@ static const struct provider_error common_errors[] = {
     { 500, 599, NULL, FAILURE_PROVIDER_ERROR, FAILURE_BILLED_UNKNOWN },
 };
 
-static const struct provider_error *find_error(const struct provider_error *errors, size_t count, unsigned status, struct slice code,
-                                               struct slice error_type)
+static const struct provider_error *find_error(const struct provider_error *errors, size_t count, unsigned status,
+                                               struct slice code, struct slice error_type)
 {
     for (size_t i = 0; i < count; i++) {
         const struct provider_error *row = &errors[i];
@@ -41,7 +41,8 @@ static const struct provider_error *find_error(const struct provider_error *erro
     return NULL;
 }
 
-struct provider_verdict provider_judge(const struct provider_type *type, unsigned status, struct slice code, struct slice error_type)
+struct provider_verdict provider_judge(const struct provider_type *type, unsigned status, struct slice code,
+                                       struct slice error_type)
 {
     const struct provider_error *row = find_error(type->errors, type->error_count, status, code, error_type);
     if (!row)
