@@ -2,20 +2,21 @@
  * wheel that costs nothing per request, a clock read once per turn, scratch memory, and calls from other threads.
  *
  * How a turn goes: libuv reports a descriptor -> net/ reads into the scratch memory and calls its owner's callback -> the callback
- * stores what it got (views into the scratch memory are allowed) and posts a task -> when the callback has returned, loop_drain runs
- * the posted tasks. So stages of the gateway never run inside somebody else's stack frame, and still see the bytes before the scratch
- * memory is used again. Everything here belongs to the loop's own thread, but for loop_call and loop_stop. */
+ * stores what it got (views into the scratch memory are allowed) and posts a task -> when the callback has returned, loop_drain
+ * runs the posted tasks. So stages of the gateway never run inside somebody else's stack frame, and still see the bytes before the
+ * scratch memory is used again. Everything here belongs to the loop's own thread, but for loop_call and loop_stop. */
 #ifndef AIRGATE_NET_LOOP_H
 #define AIRGATE_NET_LOOP_H
 
-#include "base/slice.h"
+#include "base/arena.h"
 
 #include <uv.h>
 
 struct loop;
 
+/* Also makes the process ignore SIGPIPE: a write to a closed connection is an error value here, never a signal. */
 struct loop *loop_new(void);
-/* After loop_run has returned. Closes what is left. NULL is allowed. */
+/* After loop_run has returned. Closes what is left; calls from other threads that have not run yet are dropped. NULL is allowed. */
 void loop_free(struct loop *loop);
 uv_loop_t *loop_uv(struct loop *loop);
 /* Runs until loop_stop. */
@@ -45,8 +46,21 @@ struct loop_task {
 /* Posting a posted task changes nothing. Tasks that are posted while tasks run are run too. */
 void loop_post(struct loop *loop, struct loop_task *task);
 void loop_unpost(struct loop *loop, struct loop_task *task);
-/* Runs the posted tasks. net/ calls it after every callback of its own that may have posted; harmless at any time but inside a task. */
+/* Runs the posted tasks. net/ calls it after every callback of its own that may have posted; harmless at any time but inside a
+ * task. */
 void loop_drain(struct loop *loop);
+
+/* For net/ itself. The first runs its task in the next turn, which does not wait for descriptors; the second once everything else
+ * of this turn is done. Both leave with loop_unpost. */
+void loop_post_next_turn(struct loop *loop, struct loop_task *task);
+void loop_post_turn_end(struct loop *loop, struct loop_task *task);
+
+/* Zeroed memory of a fixed size up to LOOP_LARGEST_PIECE, handed on from connection to connection instead of through malloc. */
+enum { LOOP_LARGEST_PIECE = 1024 };
+void *loop_take_piece(struct loop *loop, size_t size) __attribute__((returns_nonnull));
+void loop_give_piece(struct loop *loop, void *take_piece, size_t size);
+/* Blocks for the arenas of this thread's requests. */
+struct arena_pool *loop_arena_pool(struct loop *loop);
 
 /* A deadline, embedded in its owner; coarse (a tick is LOOP_TICK_MS, never early). Arming and disarming are a few instructions. */
 enum { LOOP_TICK_MS = 16 };
