@@ -14,6 +14,7 @@ enum http_error {
     HTTP_CONTROL_BYTE, /* NUL and the other control bytes */
     HTTP_HEAD_TOO_LARGE,
     HTTP_TOO_MANY_HEADERS,
+    HTTP_HEAD_CUT,     /* the bytes end before the empty line */
     HTTP_HEAD_TIMEOUT, /* for the server: the head did not arrive in time */
     /* request line */
     HTTP_LEADING_BLANK_LINE,

@@ -167,9 +167,8 @@ struct http_response_head {
 
 /* Finds the end of a head that arrives in pieces, without looking at a byte twice. Zero-initialised is ready for a new head. */
 struct http_head_finder {
-    size_t scanned;    /* bytes looked at */
+    size_t scanned;    /* bytes that are known to be right */
     size_t line_start; /* of the line that is being read */
-    bool after_cr;
 };
 /* bytes: everything from the head's first byte on that has arrived; each call with the bytes of the call before and more. HTTP_OK
  * with *ret_length = 0: more is needed; else the head's length with its last CRLF (then the finder is done). Errors show at the

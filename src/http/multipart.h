@@ -1,9 +1,9 @@
 /* Streaming reader of multipart/form-data (RFC 7578 over RFC 2046): fed pieces of any size, yields the parts' heads and bytes. No
  * allocation, about 5 KiB of state. One thread at a time.
  *
- * Strict: CRLF line ends only, no preamble but one CRLF, no blanks after a boundary, every part names its field once, and
- * Content-Transfer-Encoding is refused. What is yielded does not depend on where the body was split, but for the sizes of the data
- * pieces. */
+ * Strict: CRLF line ends only, nothing before the first boundary, nothing but a CRLF after the last one, nothing behind a boundary
+ * on its line, every part names its field once, no backslash in a name, no Content-Transfer-Encoding that would have to be decoded.
+ * What is yielded does not depend on where the body was split, but for the sizes of the data pieces. */
 #ifndef AIRGATE_HTTP_MULTIPART_H
 #define AIRGATE_HTTP_MULTIPART_H
 
@@ -24,12 +24,12 @@ enum multipart_result {
     MULTIPART_PART,     /* a part begins: its head is in the event */
     MULTIPART_DATA,     /* bytes of the current part */
     MULTIPART_PART_END, /* the current part is whole */
-    MULTIPART_END,      /* the closing boundary; what follows is ignored */
+    MULTIPART_END,      /* the closing boundary */
     MULTIPART_BROKEN,   /* not a valid body: event.problem says why */
 };
 
 struct multipart_event {
-    struct slice name;     /* of the field: MULTIPART_PART. As sent between the quotes, with \" and \\ undone */
+    struct slice name;     /* of the field, as sent between the quotes: MULTIPART_PART */
     struct slice filename; /* empty when there is none */
     bool has_filename;
     struct slice content_type; /* empty when there is none */
@@ -40,8 +40,7 @@ struct multipart_event {
 struct multipart_reader {
     char delimiter[4 + MULTIPART_BOUNDARY_MAX]; /* CRLF "--" boundary */
     size_t delimiter_length;
-    size_t matched; /* bytes of the delimiter that have come and may be data after all */
-    size_t replay;  /* matched bytes that turned out to be data and are still to be yielded */
+    size_t matched; /* bytes of the delimiter, or of what must follow it, that have come */
     char head[MULTIPART_HEAD_MAX];
     size_t head_length;
     size_t part_count;

@@ -23,10 +23,8 @@ struct sse_reader {
     size_t maximum_event_bytes;
     struct buffer partial; /* begin of an event whose end has not come */
     struct buffer joined;  /* data of an event with several data lines */
-    size_t scanned;        /* bytes of the current event looked at */
-    size_t line_start;     /* of the line that is being read, in the current event */
-    bool after_cr;         /* the byte before `scanned` is a CR */
-    bool blank_seen;       /* and that CR ended an empty line */
+    uint8_t state;         /* what the byte before the next one was */
+    uint8_t bom_matched;   /* bytes of a BOM at the begin of the stream */
     bool past_begin;       /* the first event has been yielded: no BOM any more */
     bool yielded;          /* `partial` holds an event that the caller has been shown */
 };
