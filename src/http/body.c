@@ -276,7 +276,8 @@ size_t http_chunk_header(uint64_t size, char ret_text[HTTP_CHUNK_HEADER_BYTES])
     static const char digits[] = "0123456789abcdef";
     size_t length = 0;
     invariant(size > 0);
-    for (unsigned shift = 64 - (unsigned)__builtin_clzll(size) + 3 & ~3U; shift > 0; shift -= 4)
+    unsigned bits = 64 - (unsigned)__builtin_clzll(size);
+    for (unsigned shift = (bits + 3) / 4 * 4; shift > 0; shift -= 4)
         ret_text[length++] = digits[size >> (shift - 4) & 15];
     ret_text[length++] = '\r';
     ret_text[length++] = '\n';
