@@ -177,13 +177,18 @@ static void do_not_wait(uv_idle_t *handle)
     (void)handle;
 }
 
+static void run_turn_end(struct loop *loop)
+{
+    while (!list_is_empty(&loop->turn_end))
+        run_first(&loop->turn_end);
+}
+
 static void before_poll(uv_prepare_t *handle)
 {
     struct loop *loop = handle->data;
     loop_drain(loop);
     run_next_turn(loop);
-    while (!list_is_empty(&loop->turn_end))
-        run_first(&loop->turn_end);
+    run_turn_end(loop);
     /* Neither call does anything when the handle is in that state already. */
     if (list_is_empty(&loop->next_turn) && list_is_empty(&loop->posted))
         (void)uv_idle_stop(&loop->no_wait);
@@ -517,6 +522,8 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    loop_drain(loop);
+    run_turn_end(loop); /* what was closed last has its memory in here */
     uv_walk(&loop->uv, close_handle, NULL);
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     invariant(uv_loop_close(&loop->uv) == 0);
