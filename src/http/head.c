@@ -247,7 +247,7 @@ static enum http_error read_version(struct slice text, unsigned *ret_minor_versi
 /* Cuts the first line off *rest. */
 static enum http_error cut_line(struct slice *rest, struct slice *ret_line)
 {
-    size_t end = http_find_control(*rest, 0);
+    size_t end = http_find_line_end(*rest, 0);
     if (rest->length - end < 2)
         return HTTP_HEAD_CUT;
     if (rest->bytes[end] == '\n')

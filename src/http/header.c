@@ -133,6 +133,14 @@ size_t http_find_control(struct slice bytes, size_t from)
     return at;
 }
 
+size_t http_find_line_end(struct slice bytes, size_t from)
+{
+    size_t at = http_find_control(bytes, from);
+    while (at < bytes.length && bytes.bytes[at] == '\t')
+        at = http_find_control(bytes, at + 1);
+    return at;
+}
+
 static bool begins_with(const char *lower, size_t length, enum http_header_id class)
 {
     return length > names[class].length && memcmp(lower, names[class].bytes, names[class].length) == 0;
@@ -254,7 +262,7 @@ static enum http_error bad_name_error(struct slice bytes, size_t at, size_t name
     if (byte == '\n')
         return HTTP_BARE_LF;
     if (name_end > at && http_is_blank(byte)) {
-        struct slice line = slice_head(slice_from(bytes, name_end), http_find_control(bytes, name_end + 1) - name_end);
+        struct slice line = slice_head(slice_from(bytes, name_end), http_find_line_end(bytes, name_end) - name_end);
         return slice_find_byte(line, ':') == SIZE_MAX ? HTTP_MISSING_COLON : HTTP_BLANK_BEFORE_COLON;
     }
     return (unsigned char)byte < 0x20 || byte == 0x7f ? HTTP_CONTROL_BYTE : HTTP_BAD_HEADER_NAME;
@@ -266,9 +274,7 @@ static enum http_error read_value(struct slice bytes, size_t *at, struct slice *
     size_t begin = *at, end;
     while (begin < bytes.length && http_is_blank(bytes.bytes[begin]))
         begin++;
-    end = http_find_control(bytes, begin);
-    while (end < bytes.length && bytes.bytes[end] == '\t')
-        end = http_find_control(bytes, end + 1);
+    end = http_find_line_end(bytes, begin);
     if (bytes.length - end < 2)
         return HTTP_HEAD_CUT;
     if (bytes.bytes[end] != '\r')

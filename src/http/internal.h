@@ -32,6 +32,8 @@ int http_hex_digit(char byte);
 
 /* The first position in [from, bytes.length) with a control byte (below 0x20, or DEL), or bytes.length. */
 size_t http_find_control(struct slice bytes, size_t from);
+/* The same, but the tab does not count: where a line of text must end. */
+size_t http_find_line_end(struct slice bytes, size_t from);
 
 /* Reads header lines up to and with the empty line, which must end `bytes`. list has room for `capacity`. *ret_repeated: bits of
  * the ids that occur more than once. */

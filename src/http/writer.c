@@ -84,10 +84,7 @@ bool http_is_token(struct slice text)
 
 bool http_is_header_value(struct slice text)
 {
-    size_t at = http_find_control(text, 0);
-    while (at < text.length && text.bytes[at] == '\t')
-        at = http_find_control(text, at + 1);
-    return at == text.length;
+    return http_find_line_end(text, 0) == text.length;
 }
 
 static bool is_target(struct slice text)
