@@ -1,4 +1,4 @@
-/* Finding an event's end and reading its fields are two passes. The first is a machine of five states that looks for line ends only
+/* Finding an event's end and reading its fields are two passes. The first is a machine that looks for line ends only
  * (they are control bytes, found 16 bytes at a time) and so goes on from where the last piece ended; what it keeps is one byte. An
  * event that lies wholly in the fed piece is read where it stands; else its pieces are gathered in `partial` first. */
 #include "http/sse.h"
@@ -11,6 +11,7 @@ enum reader_state {
     IN_LINE,
     AFTER_CR,       /* of a line that was not empty: an LF belongs to it */
     AFTER_BLANK_CR, /* of an empty line: the event is whole, but an LF belongs to it */
+    STOPPED,        /* after an event that is too long */
 };
 
 /* An idle stream keeps no more memory than this. */
@@ -84,6 +85,8 @@ static bool find_end(struct sse_reader *reader, struct slice input, size_t *ret_
         case AFTER_BLANK_CR:
             *ret_end = at + (byte == '\n');
             return true;
+        case STOPPED:
+            return false;
         }
     }
     return false;
@@ -179,25 +182,30 @@ static bool yield(struct sse_reader *reader, struct slice block, struct sse_even
     return true;
 }
 
+static enum sse_result stop(struct sse_reader *reader)
+{
+    reader->state = STOPPED;
+    return SSE_TOO_LONG;
+}
+
 enum sse_result sse_reader_feed(struct sse_reader *reader, struct slice input, size_t *ret_consumed, struct sse_event *ret_event)
 {
     size_t taken = input.length;
-    struct slice block;
+    struct slice block = input;
     *ret_consumed = 0;
     forget_yielded(reader);
     bool is_whole = find_end(reader, input, &taken);
-    if (taken > reader->maximum_event_bytes - buffer_length(&reader->partial))
-        return SSE_TOO_LONG;
-    if (is_whole && buffer_length(&reader->partial) == 0) {
-        block = slice_head(input, taken);
-    } else {
-        if (!buffer_append(&reader->partial, slice_head(input, taken)))
-            return SSE_TOO_LONG;
+    if (reader->state == STOPPED || taken > reader->maximum_event_bytes - buffer_length(&reader->partial))
+        return stop(reader);
+    block.length = taken;
+    if (!is_whole || buffer_length(&reader->partial) > 0) {
+        if (!buffer_append(&reader->partial, block))
+            return stop(reader);
         block = buffer_slice(&reader->partial);
         reader->yielded = is_whole;
     }
     if (is_whole && !yield(reader, block, ret_event))
-        return SSE_TOO_LONG;
+        return stop(reader);
     *ret_consumed = taken;
     return is_whole ? SSE_EVENT : SSE_MORE;
 }

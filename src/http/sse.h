@@ -32,7 +32,7 @@ struct sse_reader {
 enum sse_result {
     SSE_MORE,     /* all input consumed, no event is whole */
     SSE_EVENT,    /* one event; feed the rest of the input for the next */
-    SSE_TOO_LONG, /* an event beyond the maximum: the stream cannot be read on */
+    SSE_TOO_LONG, /* an event beyond the maximum: nothing of input was taken, and the reader stays in this state */
 };
 
 void sse_reader_init(struct sse_reader *reader, size_t maximum_event_bytes);
