@@ -1,0 +1,47 @@
+#include "domain/money.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { DECIMALS = 9 };
+
+static bool add_digit(money_nanousd *amount, char digit)
+{
+    return digit >= '0' && digit <= '9' && !__builtin_mul_overflow(*amount, 10, amount) &&
+           !__builtin_add_overflow(*amount, digit - '0', amount);
+}
+
+bool money_parse(struct slice text, money_nanousd *ret_amount)
+{
+    struct slice fraction = text, whole = slice_cut(&fraction, '.');
+    bool has_point = whole.length < text.length;
+    if (whole.length == 0 || (has_point && fraction.length == 0))
+        return false;
+    while (fraction.length > DECIMALS && fraction.bytes[fraction.length - 1] == '0')
+        fraction.length--;
+    if (fraction.length > DECIMALS)
+        return false;
+    money_nanousd amount = 0;
+    for (size_t i = 0; i < whole.length; i++)
+        if (!add_digit(&amount, whole.bytes[i]))
+            return false;
+    for (size_t i = 0; i < DECIMALS; i++)
+        if (!add_digit(&amount, i < fraction.length ? fraction.bytes[i] : '0'))
+            return false;
+    *ret_amount = amount;
+    return true;
+}
+
+struct slice money_format(money_nanousd amount, char ret_text[MONEY_TEXT_BYTES])
+{
+    uint64_t magnitude = amount < 0 ? 0 - (uint64_t)amount : (uint64_t)amount;
+    int length = snprintf(ret_text, MONEY_TEXT_BYTES, "%s%" PRIu64 ".%09" PRIu64, amount < 0 ? "-" : "", magnitude / 1000000000,
+                          magnitude % 1000000000);
+    invariant(length > 0 && length < MONEY_TEXT_BYTES);
+    while (ret_text[length - 1] == '0')
+        length--;
+    if (ret_text[length - 1] == '.')
+        length--;
+    ret_text[length] = '\0';
+    return slice_of(ret_text, (size_t)length);
+}
