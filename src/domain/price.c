@@ -35,14 +35,11 @@ void price_rates_complete(struct price_rates *rates)
 
 void price_make_id(const struct price *price, char ret_text[PRICE_ID_BYTES])
 {
-    XXH3_state_t state;
-    XXH3_INITSTATE(&state);
-    (void)XXH3_64bits_reset(&state);
-    (void)XXH3_64bits_update(&state, &price->rates, sizeof(price->rates));
+    XXH64_hash_t hash = XXH3_64bits(&price->rates, sizeof(price->rates));
     for (size_t i = 0; i < price->tier_count; i++)
-        (void)XXH3_64bits_update(&state, &price->tiers[i], sizeof(price->tiers[i]));
+        hash = XXH3_64bits_withSeed(&price->tiers[i], sizeof(price->tiers[i]), hash);
     XXH64_canonical_t digest;
-    XXH64_canonicalFromHash(&digest, XXH3_64bits_digest(&state));
+    XXH64_canonicalFromHash(&digest, hash);
     memcpy(ret_text, "p_", 2);
     hex_encode(digest.digest, sizeof(digest.digest), ret_text + 2);
     ret_text[18] = '\0';
