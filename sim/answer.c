@@ -32,8 +32,6 @@ bool sim_fields_read(const struct sim_request *request, struct sim_fields *ret_f
     struct slice rest = request->body, name, value;
     if (!slice_starts_with(sim_request_header(request, "content-type"), SLICE("application/json")) || rest.length == 0)
         return true;
-    if (rest.bytes[0] != '{' || !scan_is_whole(rest))
-        return false;
     ret_fields->has_body = true;
     while (scan_next_member(&rest, &name, &value)) {
         if (slice_is(name, "model"))
@@ -59,7 +57,7 @@ bool sim_fields_read(const struct sim_request *request, struct sim_fields *ret_f
         else if (slice_is(name, "sim"))
             ret_fields->sim = value;
     }
-    return true;
+    return slice_is(slice_trim(rest), "}");
 }
 
 void sim_answer_error(struct sim_call *call, unsigned status, const char *type, const char *code, const char *message)

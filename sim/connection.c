@@ -27,6 +27,7 @@ struct sim_listener {
     struct sim_loop *loop;
     struct sim_world *world;
     struct buffer body, event; /* scratch for all connections of the loop */
+    struct connection *first;  /* open connections */
 };
 
 struct connection {
@@ -34,6 +35,7 @@ struct connection {
     struct sim_timer pace, drip;
     struct sim_later free_later;
     struct sim_listener *listener;
+    struct connection *next, *previous; /* in the listener's list */
     struct buffer in, out;
     struct sim_reader reader;
     bool busy;      /* a request is being answered */
@@ -84,6 +86,12 @@ static void end_connection(struct connection *connection, bool reset, const char
         (void)shutdown(connection->watch.descriptor, SHUT_RDWR);
     (void)close(connection->watch.descriptor);
     atomic_fetch_sub(&world->connections_open, 1);
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        connection->listener->first = connection->next;
     connection->free_later.run = free_connection;
     sim_loop_later(connection->listener->loop, &connection->free_later);
 }
@@ -150,6 +158,7 @@ static void fail_stream(struct connection *connection)
     static const enum exchange_end ends[] = { [STREAM_CLOSES] = END_CLOSE, [STREAM_RESETS] = END_RESET, [STREAM_HANGS] = END_HANG };
     struct sim_exchange *exchange = &connection->exchange;
     struct buffer *event = &connection->listener->event;
+    exchange->broken = true;
     if (exchange->settings.stream_end == STREAM_ERRS) {
         buffer_clear(event);
         sim_stream_error(exchange, event);
@@ -390,6 +399,10 @@ static void adopt(struct sim_listener *listener, int descriptor)
         free(connection);
         return;
     }
+    connection->next = listener->first;
+    if (listener->first)
+        listener->first->previous = connection;
+    listener->first = connection;
     atomic_fetch_add(&listener->world->connections_accepted, 1);
     atomic_fetch_add(&listener->world->connections_open, 1);
 }
@@ -420,6 +433,12 @@ void sim_listener_free(struct sim_listener *take_listener)
 {
     if (!take_listener)
         return;
+    while (take_listener->first) {
+        struct connection *connection = take_listener->first;
+        take_listener->first = connection->next;
+        (void)close(connection->watch.descriptor);
+        free_connection(&connection->free_later);
+    }
     (void)close(take_listener->watch.descriptor);
     buffer_done(&take_listener->body);
     buffer_done(&take_listener->event);

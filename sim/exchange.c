@@ -31,7 +31,8 @@ static void gather_settings(struct sim_exchange *exchange, const struct sim_call
 static void copy_text(char *ret_text, size_t size, struct slice text)
 {
     size_t length = size_min(text.length, size - 1);
-    memcpy(ret_text, text.bytes, length);
+    if (length > 0)
+        memcpy(ret_text, text.bytes, length);
     ret_text[length] = 0;
 }
 
@@ -307,6 +308,7 @@ void sim_exchange_begin(struct sim_exchange *exchange, struct sim_world *world, 
 void sim_exchange_end(struct sim_exchange *exchange, bool complete, const char *outcome, uint64_t now_ns)
 {
     struct sim_world *world = exchange->world;
+    complete = complete && !exchange->broken;
     (void)pthread_mutex_lock(&world->lock);
     if (exchange->bills) {
         struct invoice_line line = { .endpoint = exchange->endpoint, .usage = exchange->usage, .complete = complete };

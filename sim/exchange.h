@@ -17,6 +17,7 @@ struct sim_exchange {
     bool streams; /* events follow what was written */
     bool bills;
     bool chunked;          /* the events travel in HTTP chunks */
+    bool broken;           /* the stream was cut on purpose */
     enum exchange_end end; /* what becomes of the connection when all is written */
     struct sim_usage usage;
     uint64_t witness; /* number of the entry */
