@@ -1,0 +1,327 @@
+/* The SQLite store: opening, schema, transactions. Records are in records.c, sums and their reports in sums.c, keys and events in
+ * keys.c, backup in backup.c.
+ *
+ * WAL mode with synchronous=FULL: a commit is on the disk when it returns. The schema's version stands in user_version; migrations
+ * are a list of scripts, each run once, in one transaction with the new version. */
+#include "store/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const migrations[] = {
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE text (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE record (leaf INTEGER PRIMARY KEY, closed_ms INTEGER NOT NULL, id_tail INTEGER NOT NULL, account INTEGER NOT NULL,"
+    "  key INTEGER NOT NULL, model INTEGER NOT NULL, outcome INTEGER NOT NULL, cost INTEGER NOT NULL, body BLOB NOT NULL, personal "
+    "BLOB);"
+    "CREATE TABLE open_entry (epoch INTEGER, worker INTEGER, sequence INTEGER, body BLOB NOT NULL, PRIMARY KEY (epoch, worker, "
+    "sequence)) WITHOUT ROWID;"
+    "CREATE TABLE journal_position (epoch INTEGER, worker INTEGER, position INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY "
+    "KEY (epoch, worker)) WITHOUT ROWID;"
+    "CREATE TABLE journal_gap (epoch INTEGER, worker INTEGER, from_sequence INTEGER, to_sequence INTEGER, at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (epoch, worker, from_sequence)) WITHOUT ROWID;"
+    "CREATE TABLE spend (hour INTEGER, account INTEGER, key INTEGER, provider INTEGER, model INTEGER, purpose INTEGER, endpoint "
+    "INTEGER,"
+    "  requests INTEGER NOT NULL, failed INTEGER NOT NULL, unpriced INTEGER NOT NULL, unknown INTEGER NOT NULL, cost INTEGER NOT "
+    "NULL,"
+    "  u0 INTEGER NOT NULL, u1 INTEGER NOT NULL, u2 INTEGER NOT NULL, u3 INTEGER NOT NULL, u4 INTEGER NOT NULL, u5 INTEGER NOT "
+    "NULL,"
+    "  u6 INTEGER NOT NULL, u7 INTEGER NOT NULL, u8 INTEGER NOT NULL, u9 INTEGER NOT NULL, u10 INTEGER NOT NULL, u11 INTEGER NOT "
+    "NULL,"
+    "  u12 INTEGER NOT NULL, u13 INTEGER NOT NULL,"
+    "  PRIMARY KEY (hour, account, key, provider, model, purpose, endpoint)) WITHOUT ROWID;"
+    "CREATE TABLE api_key (id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, previous_digest BLOB NOT NULL, body TEXT NOT NULL) "
+    "WITHOUT ROWID;"
+    "CREATE TABLE event (sequence INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail "
+    "TEXT NOT NULL);",
+};
+_Static_assert(USAGE_UNIT_COUNT == 14, "the table spend has a column per usage unit: add a migration");
+
+static const char *const sql[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_FIND_TEXT] = "SELECT id FROM text WHERE value = ?",
+    [STATEMENT_PUT_TEXT] = "INSERT INTO text (value) VALUES (?)",
+    [STATEMENT_PUT_RECORD] = "INSERT INTO record (leaf, closed_ms, id_tail, account, key, model, outcome, cost, body, personal) "
+                             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STATEMENT_PUT_SUM] =
+        "INSERT INTO spend VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
+        "UPDATE SET"
+        " requests = requests + excluded.requests, failed = failed + excluded.failed, unpriced = unpriced + excluded.unpriced,"
+        " unknown = unknown + excluded.unknown, cost = cost + excluded.cost, u0 = u0 + excluded.u0, u1 = u1 + excluded.u1,"
+        " u2 = u2 + excluded.u2, u3 = u3 + excluded.u3, u4 = u4 + excluded.u4, u5 = u5 + excluded.u5, u6 = u6 + excluded.u6,"
+        " u7 = u7 + excluded.u7, u8 = u8 + excluded.u8, u9 = u9 + excluded.u9, u10 = u10 + excluded.u10, u11 = u11 + excluded.u11,"
+        " u12 = u12 + excluded.u12, u13 = u13 + excluded.u13",
+    [STATEMENT_PUT_OPEN] = "INSERT OR REPLACE INTO open_entry VALUES (?, ?, ?, ?)",
+    [STATEMENT_REMOVE_OPEN] = "DELETE FROM open_entry WHERE epoch = ? AND worker = ? AND sequence = ?",
+    [STATEMENT_PUT_POSITION] = "INSERT OR REPLACE INTO journal_position VALUES (?, ?, ?, ?)",
+    [STATEMENT_GET_POSITION] = "SELECT position, sequence FROM journal_position WHERE epoch = ? AND worker = ?",
+    [STATEMENT_EACH_OPEN] = "SELECT worker, sequence, body FROM open_entry WHERE epoch = ? ORDER BY worker, sequence",
+    [STATEMENT_FORGET_POSITIONS] = "DELETE FROM journal_position WHERE epoch = ?",
+    [STATEMENT_FORGET_OPEN] = "DELETE FROM open_entry WHERE epoch = ?",
+    [STATEMENT_PUT_GAP] = "INSERT OR REPLACE INTO journal_gap VALUES (?, ?, ?, ?, ?)",
+    [STATEMENT_PUT_KEY] = "INSERT OR REPLACE INTO api_key VALUES (?, ?, ?, ?)",
+    [STATEMENT_READ_KEYS] = "SELECT digest, previous_digest, body FROM api_key ORDER BY id",
+    [STATEMENT_PUT_EVENT] = "INSERT INTO event (at_ms, action, subject, detail) VALUES (?, ?, ?, ?)",
+    [STATEMENT_TRIM] = "DELETE FROM record WHERE leaf <= ?",
+};
+
+const char *store_error(const struct store *store)
+{
+    return store->error;
+}
+
+enum store_result store_judge(struct store *store, int sqlite_result)
+{
+    switch (sqlite_result & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+    case SQLITE_ROW:
+        return STORE_OK;
+    case SQLITE_FULL:
+        (void)snprintf(store->error, sizeof(store->error), "the disk is full");
+        return STORE_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        (void)snprintf(store->error, sizeof(store->error), "the store's file is damaged (%s)", sqlite3_errmsg(store->database));
+        return STORE_CORRUPT;
+    default:
+        break;
+    }
+    (void)snprintf(store->error, sizeof(store->error), "%s", sqlite3_errmsg(store->database));
+    return (sqlite_result & 0xff) == SQLITE_IOERR && sqlite3_system_errno(store->database) == 28 ? STORE_FULL : STORE_FAILED;
+}
+
+sqlite3_stmt *store_statement(struct store *store, enum statement_id id)
+{
+    sqlite3_stmt *statement = store->statements[id];
+    (void)sqlite3_reset(statement);
+    return statement;
+}
+
+enum store_result store_run(struct store *store, sqlite3_stmt *statement)
+{
+    enum store_result result = store_judge(store, sqlite3_step(statement));
+    (void)sqlite3_reset(statement);
+    return result;
+}
+
+void store_bind_text(sqlite3_stmt *statement, int index, struct slice text)
+{
+    (void)sqlite3_bind_text(statement, index, text.length > 0 ? text.bytes : "", (int)text.length, SQLITE_STATIC);
+}
+
+void store_bind_blob(sqlite3_stmt *statement, int index, struct slice bytes)
+{
+    (void)sqlite3_bind_blob(statement, index, bytes.length > 0 ? bytes.bytes : "", (int)bytes.length, SQLITE_STATIC);
+}
+
+struct slice store_column(sqlite3_stmt *statement, int index)
+{
+    const void *bytes = sqlite3_column_blob(statement, index);
+    return slice_of(bytes ? bytes : "", (size_t)sqlite3_column_bytes(statement, index));
+}
+
+/* --- opening --- */
+
+static enum store_result get_number(struct store *store, const char *query, int64_t *ret_value)
+{
+    sqlite3_stmt *statement = NULL;
+    enum store_result result = store_judge(store, sqlite3_prepare_v2(store->database, query, -1, &statement, NULL));
+    if (result == STORE_OK) {
+        int step = sqlite3_step(statement);
+        result = step == SQLITE_ROW ? STORE_OK : store_judge(store, step);
+        *ret_value = sqlite3_column_int64(statement, 0);
+    }
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
+static enum store_result execute(struct store *store, const char *script)
+{
+    return store_judge(store, sqlite3_exec(store->database, script, NULL, NULL, NULL));
+}
+
+static enum store_result migrate(struct store *store)
+{
+    int64_t version = 0;
+    enum store_result result = get_number(store, "PRAGMA user_version", &version);
+    if (result != STORE_OK)
+        return result;
+    if (version < 0 || (uint64_t)version > ARRAY_LENGTH(migrations)) {
+        (void)snprintf(store->error, sizeof(store->error),
+                       "the store was written by a newer airgate (version %lld, this one knows %zu)", (long long)version,
+                       ARRAY_LENGTH(migrations));
+        return STORE_NEWER;
+    }
+    for (size_t i = (size_t)version; result == STORE_OK && i < ARRAY_LENGTH(migrations); i++) {
+        char script[64];
+        (void)snprintf(script, sizeof(script), "PRAGMA user_version = %zu; COMMIT", i + 1);
+        result = execute(store, "BEGIN IMMEDIATE");
+        if (result == STORE_OK)
+            result = execute(store, migrations[i]);
+        if (result == STORE_OK)
+            result = execute(store, script);
+        if (result != STORE_OK)
+            (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return result;
+}
+
+static enum store_result prepare(struct store *store)
+{
+    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+        enum store_result result = store_judge(
+            store, sqlite3_prepare_v3(store->database, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL));
+        if (result != STORE_OK)
+            return result;
+    }
+    return STORE_OK;
+}
+
+static enum store_result set_up(struct store *store, uint64_t most_pages)
+{
+    int64_t last_leaf = 0, page_size = 0;
+    char limit[64];
+    (void)sqlite3_busy_timeout(store->database, 5000);
+    (void)sqlite3_extended_result_codes(store->database, 1);
+    enum store_result result = execute(
+        store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000;"
+               "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
+    if (result == STORE_OK && most_pages > 0) {
+        (void)snprintf(limit, sizeof(limit), "PRAGMA max_page_count = %llu", (unsigned long long)most_pages);
+        result = execute(store, limit);
+    }
+    if (result == STORE_OK)
+        result = get_number(store, "PRAGMA page_size", &page_size);
+    if (result == STORE_OK)
+        result = migrate(store);
+    if (result == STORE_OK)
+        result = get_number(store,
+                            "SELECT max(coalesce((SELECT value FROM meta WHERE name = 'next_leaf'), 0), coalesce((SELECT max(leaf) "
+                            "+ 1 FROM record), 0))",
+                            &last_leaf);
+    store->next_leaf = (uint64_t)last_leaf;
+    return result == STORE_OK ? prepare(store) : result;
+}
+
+enum store_result store_open(const char *path, uint64_t most_pages, struct store **ret_store, char *ret_error)
+{
+    struct store *store = allocate_zeroed(1, sizeof(*store));
+    int opened = sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    enum store_result result = store_judge(store, opened);
+    if (result == STORE_OK)
+        result = set_up(store, most_pages);
+    if (result != STORE_OK) {
+        (void)snprintf(ret_error, STORE_ERROR_BYTES, "%s", store->error);
+        store_close(store);
+        return result;
+    }
+    *ret_store = store;
+    return STORE_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    if (store->in_transaction)
+        store_rollback(store);
+    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+        (void)sqlite3_finalize(store->statements[i]);
+    (void)sqlite3_close(store->database);
+    store_drop_sums(store);
+    store_forget_texts(store);
+    free(store);
+}
+
+enum store_result store_next_epoch(struct store *store, uint64_t *ret_epoch)
+{
+    int64_t epoch = 0;
+    enum store_result result = execute(store, "INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT DO UPDATE SET value = value + 1");
+    if (result == STORE_OK)
+        result = get_number(store, "SELECT value FROM meta WHERE name = 'epoch'", &epoch);
+    *ret_epoch = (uint64_t)epoch;
+    return result;
+}
+
+/* --- transactions --- */
+
+enum store_result store_begin(struct store *store)
+{
+    enum store_result result = store_run(store, store_statement(store, STATEMENT_BEGIN));
+    store->in_transaction = result == STORE_OK;
+    store->leaf_at_begin = store->next_leaf;
+    return result;
+}
+
+enum store_result store_commit(struct store *store)
+{
+    enum store_result result = store_write_sums(store);
+    if (result == STORE_OK)
+        result = store_run(store, store_statement(store, STATEMENT_COMMIT));
+    if (result == STORE_OK)
+        store->in_transaction = false;
+    return result;
+}
+
+void store_rollback(struct store *store)
+{
+    store_drop_sums(store);
+    store_forget_texts(store); /* some may have been given their ids in this transaction */
+    if (!sqlite3_get_autocommit(store->database))
+        (void)store_run(store, store_statement(store, STATEMENT_ROLLBACK));
+    store->in_transaction = false;
+    store->next_leaf = store->leaf_at_begin;
+}
+
+/* --- interned texts --- */
+
+void store_forget_texts(struct store *store)
+{
+    for (size_t i = 0; i < store->texts.capacity; i++)
+        if (store->texts.entries[i].hash > 1)
+            free(store->texts.entries[i].value);
+    table_done(&store->texts);
+}
+
+static void remember(struct store *store, struct slice text, int64_t id)
+{
+    struct interned *interned = allocate(sizeof(*interned) + text.length + 1);
+    char *copy = (char *)(interned + 1);
+    memcpy(copy, text.bytes, text.length);
+    interned->id = id;
+    interned->text = slice_of(copy, text.length);
+    free(table_put(&store->texts, interned->text, interned));
+}
+
+enum { TEXTS_MOST = 50000 };
+
+enum store_result store_intern(struct store *store, struct slice text, int64_t *ret_id)
+{
+    const struct interned *known = table_get(&store->texts, text);
+    if (known) {
+        *ret_id = known->id;
+        return STORE_OK;
+    }
+    if (store->texts.count >= TEXTS_MOST)
+        store_forget_texts(store);
+    sqlite3_stmt *find = store_statement(store, STATEMENT_FIND_TEXT);
+    store_bind_text(find, 1, text);
+    int step = sqlite3_step(find);
+    int64_t id = step == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+    enum store_result result = store_judge(store, step);
+    (void)sqlite3_reset(find);
+    if (result == STORE_OK && step == SQLITE_DONE) {
+        sqlite3_stmt *put = store_statement(store, STATEMENT_PUT_TEXT);
+        store_bind_text(put, 1, text);
+        result = store_run(store, put);
+        id = sqlite3_last_insert_rowid(store->database);
+    }
+    if (result == STORE_OK) {
+        remember(store, text, id);
+        *ret_id = id;
+    }
+    return result;
+}
