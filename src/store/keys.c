@@ -104,10 +104,14 @@ enum store_result store_put_gap(struct store *store, uint64_t epoch, uint32_t wo
                                   (uint64_t[]){ epoch, worker, from_sequence, to_sequence, (uint64_t)(wall_ns / 1000000) }, 5));
 }
 
-enum store_result store_forget_epoch(struct store *store, uint64_t epoch)
+enum store_result store_forget_position(struct store *store, uint64_t epoch, uint32_t worker)
 {
-    enum store_result result = store_run(store, bind_numbers(store, STATEMENT_FORGET_POSITIONS, &epoch, 1));
-    return result == STORE_OK ? store_run(store, bind_numbers(store, STATEMENT_FORGET_OPEN, &epoch, 1)) : result;
+    return store_run(store, bind_numbers(store, STATEMENT_FORGET_POSITION, (uint64_t[]){ epoch, worker }, 2));
+}
+
+enum store_result store_forget_open(struct store *store, uint64_t epoch, uint32_t worker)
+{
+    return store_run(store, bind_numbers(store, STATEMENT_FORGET_OPEN, (uint64_t[]){ epoch, worker }, 2));
 }
 
 enum store_result store_get_position(struct store *store, uint64_t epoch, uint32_t worker, struct journal_cursor *ret_cursor)

@@ -46,7 +46,8 @@ enum store_result store_put_open(struct store *store, uint64_t epoch, uint32_t w
                                  struct slice content) MUST;
 enum store_result store_remove_open(struct store *store, uint64_t epoch, uint32_t worker, uint64_t sequence) MUST;
 enum store_result store_put_position(struct store *store, uint64_t epoch, uint32_t worker, struct journal_cursor cursor) MUST;
-enum store_result store_forget_epoch(struct store *store, uint64_t epoch) MUST;
+enum store_result store_forget_position(struct store *store, uint64_t epoch, uint32_t worker) MUST;
+enum store_result store_forget_open(struct store *store, uint64_t epoch, uint32_t worker) MUST;
 /* A stretch of a journal that is lost. */
 enum store_result store_put_gap(struct store *store, uint64_t epoch, uint32_t worker, uint64_t from_sequence, uint64_t to_sequence,
                                 int64_t wall_ns) MUST;

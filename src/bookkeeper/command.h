@@ -1,0 +1,19 @@
+/* The commands that need the store, as functions from a JSON request to a JSON answer: {"command": "key.create", ...}. The CLI runs
+ * them itself while no gateway runs, and sends them through the control socket while one does; both ways they are these functions.
+ *
+ * An answer is {"ok": true, ...} or {"ok": false, "error": "what is wrong and how to mend it"}. Thread: the store's. */
+#ifndef AIRGATE_BOOKKEEPER_COMMAND_H
+#define AIRGATE_BOOKKEEPER_COMMAND_H
+
+#include "store/store.h"
+
+struct command_target {
+    struct store *store;
+    /* Keys were changed and committed: put it in force. May be NULL. */
+    void (*keys_changed)(void *owner);
+    void *owner;
+};
+
+void command_run(const struct command_target *target, struct slice request, struct buffer *ret_answer);
+
+#endif
