@@ -55,7 +55,7 @@ struct server_callbacks {
 struct server *server_new(struct loop *loop, const struct server_limits *limits, const struct server_callbacks *callbacks,
                           void *owner);
 /* Closes listeners and all connections at once, without callbacks. Open exchanges still have to be released by their owner, before
- * the loop is freed. NULL is allowed. */
+ * the loop is freed. Not from inside a callback or a posted task. NULL is allowed. */
 void server_free(struct server *server);
 
 /* Where a server listens. Descriptors are opened once by listener_open (main thread) and shared or duplicated per worker. */

@@ -168,7 +168,8 @@ static void refuse(struct connection *connection, enum http_error reason)
         exchange_part(exchange, true);
     connection->phase = PHASE_REFUSED;
     loop_timer_disarm(connection->loop, &connection->timer);
-    enum output_result result = send_refusal(connection, error, buffer_slice(&body), is_head_request);
+    struct slice text = buffer_length(&body) > 0 ? buffer_slice(&body) : SLICE("");
+    enum output_result result = send_refusal(connection, error, text, is_head_request);
     buffer_done(&body);
     if (result == OUTPUT_FAILED)
         connection_close(connection, true);

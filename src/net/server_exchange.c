@@ -193,7 +193,7 @@ struct slice exchange_collected(struct exchange *exchange)
 {
     if (exchange->collected)
         return slice_of(exchange->collected, exchange->collected_length);
-    return buffer_slice(&exchange->collected_chunks);
+    return buffer_length(&exchange->collected_chunks) > 0 ? buffer_slice(&exchange->collected_chunks) : SLICE("");
 }
 
 /* --- the answer --- */

@@ -25,7 +25,7 @@ static bool keep(struct connection *connection, const struct slice *pieces, size
     for (size_t i = 0; i < count; i++) {
         size_t skipped = size_min(skip, pieces[i].length);
         skip -= skipped;
-        if (!buffer_append(&connection->output, slice_from(pieces[i], skipped)))
+        if (skipped < pieces[i].length && !buffer_append(&connection->output, slice_from(pieces[i], skipped)))
             return false;
     }
     return true;
@@ -69,9 +69,9 @@ enum output_result output_send(struct connection *connection, const struct slice
 enum output_result output_flush(struct connection *connection)
 {
     size_t taken = 0;
-    struct slice waiting = buffer_slice(&connection->output);
-    if (waiting.length == 0)
+    if (buffer_length(&connection->output) == 0)
         return OUTPUT_SENT;
+    struct slice waiting = buffer_slice(&connection->output);
     if (!offer(connection, &waiting, 1, &taken))
         return OUTPUT_FAILED;
     buffer_consume(&connection->output, taken);

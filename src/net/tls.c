@@ -104,6 +104,7 @@ struct tls_settings *tls_server_new(const char *certificate_file, const char *ke
     SSL_CTX *context = settings->context;
     ERR_clear_error();
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    invariant(SSL_CTX_set_num_tickets(context, 1) == 1); /* a kept connection needs no more */
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     const char *wrong = NULL;
     if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
