@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { ROUNDS = 15, REPEATS = 20000, FRAMES = 200 };
+enum { ROUNDS = 200, REPEATS = 1000, FRAMES = 200 };
 
 static const char request_text[] =
     "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway.example.com:8080\r\nAccept-Encoding: gzip, deflate\r\nConnection: "

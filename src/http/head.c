@@ -98,18 +98,30 @@ static bool is_ipv6(struct slice text)
     return inet_pton(AF_INET6, address, &ignored) == 1;
 }
 
+/* Classes of the bytes of a host name. */
+enum { OUTSIDE, WORD, DOT };
+static const unsigned char host_class[256] = {
+    ['-'] = WORD, ['.'] = DOT,  ['0'] = WORD, ['1'] = WORD, ['2'] = WORD, ['3'] = WORD, ['4'] = WORD, ['5'] = WORD, ['6'] = WORD,
+    ['7'] = WORD, ['8'] = WORD, ['9'] = WORD, ['A'] = WORD, ['B'] = WORD, ['C'] = WORD, ['D'] = WORD, ['E'] = WORD, ['F'] = WORD,
+    ['G'] = WORD, ['H'] = WORD, ['I'] = WORD, ['J'] = WORD, ['K'] = WORD, ['L'] = WORD, ['M'] = WORD, ['N'] = WORD, ['O'] = WORD,
+    ['P'] = WORD, ['Q'] = WORD, ['R'] = WORD, ['S'] = WORD, ['T'] = WORD, ['U'] = WORD, ['V'] = WORD, ['W'] = WORD, ['X'] = WORD,
+    ['Y'] = WORD, ['Z'] = WORD, ['_'] = WORD, ['a'] = WORD, ['b'] = WORD, ['c'] = WORD, ['d'] = WORD, ['e'] = WORD, ['f'] = WORD,
+    ['g'] = WORD, ['h'] = WORD, ['i'] = WORD, ['j'] = WORD, ['k'] = WORD, ['l'] = WORD, ['m'] = WORD, ['n'] = WORD, ['o'] = WORD,
+    ['p'] = WORD, ['q'] = WORD, ['r'] = WORD, ['s'] = WORD, ['t'] = WORD, ['u'] = WORD, ['v'] = WORD, ['w'] = WORD, ['x'] = WORD,
+    ['y'] = WORD, ['z'] = WORD,
+};
+
 /* Letters, digits, '-', '_' and dots with something before each. */
 static bool is_host_name(struct slice text)
 {
-    char before = '.';
+    unsigned before = DOT;
     if (text.length == 0 || text.length > HOST_BYTES_MAX)
         return false;
     for (size_t i = 0; i < text.length; i++) {
-        char byte = text.bytes[i];
-        bool is_letter = (unsigned)(((unsigned char)byte | 0x20U) - 'a') < 26;
-        if (!is_letter && !http_is_digit(byte) && byte != '-' && byte != '_' && (byte != '.' || before == '.'))
+        unsigned class = host_class[(unsigned char)text.bytes[i]];
+        if (class == OUTSIDE || (class == DOT && before == DOT))
             return false;
-        before = byte;
+        before = class;
     }
     return true;
 }
@@ -142,7 +154,8 @@ struct connection_options {
     bool close, keep_alive, upgrade, nominates, nominates_framing;
 };
 
-static void add_option(struct slice element, struct connection_options *options)
+/* False when the element is not a token. */
+static bool add_option(struct slice element, struct connection_options *options)
 {
     if (slice_is_nocase(element, "close")) {
         options->close = true;
@@ -150,30 +163,40 @@ static void add_option(struct slice element, struct connection_options *options)
         options->keep_alive = true;
     } else {
         enum http_header_id id = http_header_id_of(element);
+        if (!http_is_token(element))
+            return false;
         options->nominates = true;
         options->upgrade |= id == HTTP_HEADER_UPGRADE;
         options->nominates_framing |=
             id == HTTP_HEADER_HOST || id == HTTP_HEADER_CONTENT_LENGTH || id == HTTP_HEADER_TRANSFER_ENCODING;
     }
+    return true;
 }
 
-static enum http_error read_connection(struct http_headers *headers, struct connection_options *ret_options)
+static bool add_options(struct slice value, struct connection_options *options)
+{
+    size_t comma;
+    if (slice_is(value, "keep-alive")) { /* what nearly all say */
+        options->keep_alive = true;
+        return true;
+    }
+    do {
+        comma = slice_find_byte(value, ',');
+        if (!add_option(slice_trim(slice_cut(&value, ',')), options))
+            return false;
+    } while (comma != SIZE_MAX);
+    return true;
+}
+
+static enum http_error read_connection(struct http_headers *headers, uint64_t repeated, struct connection_options *ret_options)
 {
     struct connection_options options = { 0 };
-    if (headers->present & http_header_bit(HTTP_HEADER_CONNECTION)) {
-        for (size_t i = 0; i < headers->count; i++) {
-            struct slice rest = headers->list[i].value;
-            if (headers->list[i].id != HTTP_HEADER_CONNECTION)
-                continue;
-            bool more;
-            do {
-                more = slice_find_byte(rest, ',') != SIZE_MAX;
-                struct slice element = slice_trim(slice_cut(&rest, ','));
-                if (!http_is_token(element))
-                    return HTTP_BAD_CONNECTION;
-                add_option(element, &options);
-            } while (more);
-        }
+    const uint64_t bit = http_header_bit(HTTP_HEADER_CONNECTION);
+    size_t first = headers->present & bit ? headers->first[HTTP_HEADER_CONNECTION] : headers->count;
+    size_t end = repeated & bit ? headers->count : size_min(first + 1, headers->count);
+    for (size_t i = first; i < end; i++) {
+        if (headers->list[i].id == HTTP_HEADER_CONNECTION && !add_options(headers->list[i].value, &options))
+            return HTTP_BAD_CONNECTION;
     }
     headers->has_nominations = options.nominates;
     *ret_options = options;
@@ -285,10 +308,8 @@ static enum http_error read_request_line(struct slice line, const struct http_li
 
 static enum http_error split_path(struct slice text, struct http_request_head *head)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        if (!http_is_visible(text.bytes[i]) || text.bytes[i] == '#')
-            return HTTP_BAD_TARGET;
-    }
+    if (text.length && !http_is_target(text))
+        return HTTP_BAD_TARGET;
     head->query = text;
     head->path = slice_cut(&head->query, '?');
     if (head->path.length == 0)
@@ -361,7 +382,7 @@ static enum http_error interpret_request(struct http_request_head *head, uint64_
     error = read_framing(&head->headers, repeated, head->minor_version, &head->framing, &head->content_length);
     if (error != HTTP_OK)
         return error;
-    error = read_connection(&head->headers, &options);
+    error = read_connection(&head->headers, repeated, &options);
     if (error != HTTP_OK)
         return error;
     if (options.nominates_framing)
@@ -444,7 +465,7 @@ static enum http_error interpret_response(struct http_response_head *head, uint6
     enum http_error error = read_framing(&head->headers, repeated, head->minor_version, &head->framing, &head->content_length);
     if (error != HTTP_OK)
         return error;
-    error = read_connection(&head->headers, &options);
+    error = read_connection(&head->headers, repeated, &options);
     if (error != HTTP_OK)
         return error;
     head->keep_alive = keeps_alive(&options, head->minor_version);

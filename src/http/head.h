@@ -111,8 +111,9 @@ struct http_header {
 struct http_headers {
     const struct http_header *list; /* in the order sent */
     size_t count;
-    uint64_t present;     /* bit 1 << id for each id that occurs */
-    bool has_nominations; /* Connection names other headers than keep-alive */
+    uint64_t present;                    /* bit 1 << id for each id that occurs */
+    uint8_t first[HTTP_HEADER_ID_COUNT]; /* where in the list an id occurs first; only for ids that do */
+    bool has_nominations;                /* Connection names other headers than keep-alive */
 };
 
 /* The id for a name in any case. */

@@ -87,15 +87,6 @@ bool http_is_header_value(struct slice text)
     return http_find_line_end(text, 0) == text.length;
 }
 
-static bool is_target(struct slice text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        if (!http_is_visible(text.bytes[i]) || text.bytes[i] == '#')
-            return false;
-    }
-    return text.length > 0;
-}
-
 /* All pieces or none; `valid` false refuses them. */
 static bool append_line(struct buffer *to, bool valid, const struct slice *pieces, size_t count)
 {
@@ -118,7 +109,7 @@ static bool append_line(struct buffer *to, bool valid, const struct slice *piece
 bool http_write_request_line(struct buffer *to, struct slice method, struct slice target)
 {
     const struct slice pieces[] = { method, SLICE(" "), target, SLICE(" HTTP/1.1\r\n") };
-    return append_line(to, http_is_token(method) && is_target(target), pieces, ARRAY_LENGTH(pieces));
+    return append_line(to, http_is_token(method) && http_is_target(target), pieces, ARRAY_LENGTH(pieces));
 }
 
 bool http_write_status_line(struct buffer *to, unsigned status)
