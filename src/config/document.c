@@ -1,0 +1,302 @@
+/* libyaml's events drive a stack of open containers; no recursion. */
+#include "config/document.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <yaml.h>
+
+enum { DEPTH_MOST = 24, NODES_MOST = 200000, ERROR_TEXT_MOST = 64 << 10 };
+
+/* --- complaints --- */
+
+void config_errors_init(struct config_errors *errors, const char *file)
+{
+    *errors = (struct config_errors){ .file = file };
+    buffer_init(&errors->text, ERROR_TEXT_MOST);
+}
+
+void config_errors_done(struct config_errors *errors)
+{
+    buffer_done(&errors->text);
+}
+
+static void complain(struct config_errors *errors, unsigned line, unsigned column, const char *format, va_list arguments)
+{
+    char message[1024];
+    if (errors->count++ >= CONFIG_ERRORS_MOST)
+        return;
+    (void)vsnprintf(message, sizeof(message), format, arguments);
+    if (line > 0)
+        buffer_print(&errors->text, "%s:%u:%u: %s\n", errors->file, line, column, message);
+    else
+        buffer_print(&errors->text, "%s: %s\n", errors->file, message);
+}
+
+void config_error(struct config_errors *errors, unsigned line, unsigned column, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(errors, line, column, format, arguments);
+    va_end(arguments);
+}
+
+void config_node_error(struct config_errors *errors, const struct config_node *node, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(errors, node->line, node->column, format, arguments);
+    va_end(arguments);
+}
+
+void config_key_error(struct config_errors *errors, const struct config_node *node, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(errors, node->key_line, node->key_column, format, arguments);
+    va_end(arguments);
+}
+
+/* --- reading --- */
+
+struct reading {
+    struct arena *arena;
+    struct config_errors *errors;
+    config_environment environment;
+    void *environment_owner;
+    struct config_node *root;
+    struct {
+        struct config_node *container, *last;
+    } open[DEPTH_MOST];
+    size_t depth, nodes;
+    struct config_node *key; /* of a mapping: read, its value is awaited */
+    bool failed;
+};
+
+static bool fail(struct reading *reading, const yaml_event_t *event, const char *message)
+{
+    config_error(reading->errors, (unsigned)event->start_mark.line + 1, (unsigned)event->start_mark.column + 1, "%s", message);
+    reading->failed = true;
+    return false;
+}
+
+static const char *process_environment(void *owner, const char *name)
+{
+    (void)owner;
+    return getenv(name);
+}
+
+static bool is_name_byte(char c, bool first)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
+/* One ${...} whose inside is `inside`. */
+static bool expand_one(struct reading *reading, const yaml_event_t *event, struct slice inside, struct buffer *to)
+{
+    char name[120], message[400];
+    struct slice otherwise = inside;
+    size_t split = slice_find(inside, SLICE(":-"));
+    struct slice variable = split == SIZE_MAX ? inside : slice_head(inside, split);
+    otherwise = split == SIZE_MAX ? (struct slice){ NULL, 0 } : slice_from(inside, split + 2);
+    bool is_name = variable.length > 0 && variable.length < sizeof(name);
+    for (size_t i = 0; is_name && i < variable.length; i++)
+        is_name = is_name_byte(variable.bytes[i], i == 0);
+    if (!is_name)
+        return fail(reading, event,
+                    "${...} must hold the name of an environment variable; write $${ for the characters themselves");
+    memcpy(name, variable.bytes, variable.length);
+    name[variable.length] = '\0';
+    const char *value = reading->environment(reading->environment_owner, name);
+    if (value)
+        return buffer_append_text(to, value);
+    if (otherwise.bytes)
+        return buffer_append(to, otherwise);
+    (void)snprintf(message, sizeof(message), "the environment variable %s is not set (${%s:-text} gives a default)", name, name);
+    return fail(reading, event, message);
+}
+
+static bool expand(struct reading *reading, const yaml_event_t *event, struct slice text, struct slice *ret_text)
+{
+    struct buffer expanded;
+    buffer_init(&expanded, 1 << 20);
+    bool done = true;
+    while (done && text.length > 0) {
+        size_t dollar = slice_find(text, SLICE("${"));
+        bool is_escaped = dollar != SIZE_MAX && dollar > 0 && text.bytes[dollar - 1] == '$';
+        size_t plain = dollar == SIZE_MAX ? text.length : dollar - (is_escaped ? 1 : 0);
+        buffer_append(&expanded, slice_head(text, plain));
+        text = slice_from(text, plain);
+        if (text.length == 0)
+            break;
+        if (is_escaped) {
+            buffer_append_text(&expanded, "${");
+            text = slice_from(text, 3);
+            continue;
+        }
+        size_t end = slice_find_byte(text, '}');
+        done = end == SIZE_MAX ? fail(reading, event, "${ without }")
+                               : expand_one(reading, event, slice_head(slice_from(text, 2), end - 2), &expanded);
+        text = slice_from(text, end == SIZE_MAX ? text.length : end + 1);
+    }
+    *ret_text = arena_copy(reading->arena, buffer_slice(&expanded));
+    done = done && !expanded.overflowed;
+    buffer_done(&expanded);
+    return done;
+}
+
+static struct config_node *new_node(struct reading *reading, const yaml_event_t *event, enum config_kind kind)
+{
+    struct config_node *node = arena_allocate_zeroed(reading->arena, sizeof(*node));
+    node->kind = kind;
+    node->line = (unsigned)event->start_mark.line + 1;
+    node->column = (unsigned)event->start_mark.column + 1;
+    return node;
+}
+
+/* Puts a node where it belongs: the root, an element, or the value of the key before. */
+static bool place(struct reading *reading, const yaml_event_t *event, struct config_node *node)
+{
+    if (++reading->nodes > NODES_MOST)
+        return fail(reading, event, "the file is too large");
+    if (reading->depth == 0) {
+        reading->root = node;
+        return true;
+    }
+    struct config_node *container = reading->open[reading->depth - 1].container, *last = reading->open[reading->depth - 1].last;
+    if (container->kind == CONFIG_MAPPING) {
+        node->key = reading->key->text;
+        node->key_line = reading->key->line;
+        node->key_column = reading->key->column;
+        reading->key = NULL;
+    }
+    if (last)
+        last->next = node;
+    else
+        container->first = node;
+    reading->open[reading->depth - 1].last = node;
+    container->count++;
+    return true;
+}
+
+static bool awaits_key(const struct reading *reading)
+{
+    return reading->depth > 0 && reading->open[reading->depth - 1].container->kind == CONFIG_MAPPING && !reading->key;
+}
+
+static bool take_key(struct reading *reading, const yaml_event_t *event, struct config_node *key)
+{
+    for (const struct config_node *member = reading->open[reading->depth - 1].container->first; member; member = member->next) {
+        char message[400];
+        if (!slice_equal(member->key, key->text))
+            continue;
+        (void)snprintf(message, sizeof(message), "`%.*s` stands here for the second time (first in line %u)",
+                       (int)size_min(key->text.length, 200), key->text.bytes, member->key_line);
+        return fail(reading, event, message);
+    }
+    reading->key = key;
+    return true;
+}
+
+static bool is_null_word(struct slice text)
+{
+    return text.length == 0 || slice_is(text, "~") || slice_is_nocase(text, "null");
+}
+
+static bool read_scalar(struct reading *reading, const yaml_event_t *event)
+{
+    struct config_node *node = new_node(reading, event, CONFIG_SCALAR);
+    struct slice text = slice_of(event->data.scalar.value, event->data.scalar.length);
+    if (event->data.scalar.anchor || event->data.scalar.tag)
+        return fail(reading, event, "anchors and tags are not supported");
+    if (memchr(text.bytes, '\0', text.length))
+        return fail(reading, event, "a NUL character cannot stand in a config");
+    node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    if (awaits_key(reading)) {
+        node->text = arena_copy(reading->arena, text);
+        return take_key(reading, event, node);
+    }
+    node->is_empty = !node->is_quoted && is_null_word(text);
+    return expand(reading, event, text, &node->text) && place(reading, event, node);
+}
+
+static bool open_container(struct reading *reading, const yaml_event_t *event, enum config_kind kind, bool is_marked)
+{
+    if (is_marked)
+        return fail(reading, event, "anchors and tags are not supported");
+    if (awaits_key(reading))
+        return fail(reading, event, "a key must be a plain text");
+    if (reading->depth == DEPTH_MOST)
+        return fail(reading, event, "nested too deeply");
+    struct config_node *node = new_node(reading, event, kind);
+    if (!place(reading, event, node))
+        return false;
+    reading->open[reading->depth].container = node;
+    reading->open[reading->depth].last = NULL;
+    reading->depth++;
+    return true;
+}
+
+static bool read_event(struct reading *reading, const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        return read_scalar(reading, event);
+    case YAML_MAPPING_START_EVENT:
+        return open_container(reading, event, CONFIG_MAPPING, event->data.mapping_start.anchor || event->data.mapping_start.tag);
+    case YAML_SEQUENCE_START_EVENT:
+        return open_container(reading, event, CONFIG_SEQUENCE, event->data.sequence_start.anchor || event->data.sequence_start.tag);
+    case YAML_MAPPING_END_EVENT:
+    case YAML_SEQUENCE_END_EVENT:
+        reading->depth--;
+        return true;
+    case YAML_ALIAS_EVENT:
+        return fail(reading, event, "aliases are not supported");
+    case YAML_DOCUMENT_START_EVENT:
+        return !reading->root || fail(reading, event, "a config is one document; `---` may not stand here");
+    default:
+        return true;
+    }
+}
+
+static bool parse(struct reading *reading, yaml_parser_t *parser)
+{
+    for (;;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event)) {
+            config_error(reading->errors, (unsigned)parser->problem_mark.line + 1, (unsigned)parser->problem_mark.column + 1,
+                         "this is no valid YAML: %s", parser->problem ? parser->problem : "unreadable");
+            return false;
+        }
+        bool ended = event.type == YAML_STREAM_END_EVENT, done = read_event(reading, &event);
+        yaml_event_delete(&event);
+        if (!done || ended)
+            return done;
+    }
+}
+
+struct config_node *config_document_read(struct slice text, struct arena *arena, config_environment environment,
+                                         void *environment_owner, struct config_errors *errors)
+{
+    struct reading reading = { .arena = arena,
+                               .errors = errors,
+                               .environment = environment ? environment : process_environment,
+                               .environment_owner = environment_owner };
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        config_error(errors, 0, 0, "out of memory");
+        return NULL;
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.bytes, text.length);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    bool done = parse(&reading, &parser);
+    yaml_parser_delete(&parser);
+    if (!done)
+        return NULL;
+    if (!reading.root || (reading.root->kind == CONFIG_SCALAR && reading.root->is_empty)) {
+        reading.root = arena_allocate_zeroed(arena, sizeof(*reading.root));
+        reading.root->kind = CONFIG_MAPPING;
+        reading.root->line = reading.root->column = 1;
+    }
+    return reading.root;
+}
