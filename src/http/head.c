@@ -149,6 +149,16 @@ bool http_split_host(struct slice authority, struct slice *ret_host, uint16_t *r
 
 /* ---- what headers say about the message ---- */
 
+/* No tab between the colon and the end of the line: it is a blank by the RFC, but there are readers that take it for a part of the
+ * value (and then do not see "chunked"). */
+static bool is_without_tabs(const struct http_header *header)
+{
+    const char *at = header->name.bytes + header->name.length;
+    while (*at != '\t' && *at != '\r')
+        at++;
+    return *at == '\r';
+}
+
 /* The elements of Connection that mean something here. */
 struct connection_options {
     bool close, keep_alive, upgrade, nominates, nominates_framing;
@@ -195,7 +205,10 @@ static enum http_error read_connection(struct http_headers *headers, uint64_t re
     size_t first = headers->present & bit ? headers->first[HTTP_HEADER_CONNECTION] : headers->count;
     size_t end = repeated & bit ? headers->count : size_min(first + 1, headers->count);
     for (size_t i = first; i < end; i++) {
-        if (headers->list[i].id == HTTP_HEADER_CONNECTION && !add_options(headers->list[i].value, &options))
+        const struct http_header *header = &headers->list[i];
+        if (header->id != HTTP_HEADER_CONNECTION)
+            continue;
+        if (!is_without_tabs(header) || !add_options(header->value, &options))
             return HTTP_BAD_CONNECTION;
     }
     headers->has_nominations = options.nominates;
@@ -209,8 +222,11 @@ static bool keeps_alive(const struct connection_options *options, unsigned minor
 }
 
 /* Tells a coding that we do not speak from one that nobody should. */
-static enum http_error judge_transfer_encoding(struct slice value)
+static enum http_error judge_transfer_encoding(const struct http_header *header)
 {
+    struct slice value = header->value;
+    if (!is_without_tabs(header))
+        return HTTP_BAD_TRANSFER_ENCODING;
     if (slice_is(value, "chunked"))
         return HTTP_OK;
     bool more;
@@ -244,11 +260,11 @@ static enum http_error read_framing(const struct http_headers *headers, uint64_t
         if (minor_version == 0)
             return HTTP_CHUNKED_IN_HTTP_1_0;
         *ret_framing = HTTP_FRAMING_CHUNKED;
-        return judge_transfer_encoding(http_header_value(headers, HTTP_HEADER_TRANSFER_ENCODING));
+        return judge_transfer_encoding(&headers->list[headers->first[HTTP_HEADER_TRANSFER_ENCODING]]);
     }
     *ret_framing = HTTP_FRAMING_LENGTH;
-    struct slice digits = http_header_value(headers, HTTP_HEADER_CONTENT_LENGTH);
-    if (!slice_to_uint64(digits, ret_length) || *ret_length > INT64_MAX)
+    const struct http_header *header = &headers->list[headers->first[HTTP_HEADER_CONTENT_LENGTH]];
+    if (!is_without_tabs(header) || !slice_to_uint64(header->value, ret_length) || *ret_length > INT64_MAX)
         return HTTP_BAD_CONTENT_LENGTH;
     return HTTP_OK;
 }

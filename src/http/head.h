@@ -2,10 +2,12 @@
  * state but the finder's. Any thread.
  *
  * Strict by intent, because this gateway stands between parties that may read the same bytes in two ways: what RFC 9112 lets a
- * recipient repair is refused here. Stricter than the RFC: a blank line before a request line is refused; Content-Length may not be
- * repeated even when equal; Transfer-Encoding must be exactly "chunked"; a host may hold only letters, digits, '-', '.', '_' or be
- * a bracketed IPv6 address, and its port may not be empty; CONNECT is refused; Connection of a request may not name host,
- * content-length or transfer-encoding.
+ * recipient repair is refused here. Stricter than the RFC:
+ * - a blank line before a request line is refused, and so is CONNECT;
+ * - Content-Length may not be repeated even when equal; Transfer-Encoding must be exactly "chunked", in lower case;
+ * - no tab may stand in the lines of Content-Length, Transfer-Encoding and Connection;
+ * - a host holds letters, digits, '-', '.', '_' or is a bracketed IPv6 address, and its port may not be empty;
+ * - Connection of a request may not name host, content-length or transfer-encoding; Content-Type and Expect may not be repeated.
  *
  * All slices of a parsed head point into the bytes that were parsed (or to constants) and live as long as those. */
 #ifndef AIRGATE_HTTP_HEAD_H

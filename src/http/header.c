@@ -3,13 +3,14 @@
  * the processor can. */
 #include "http/internal.h"
 
-const unsigned char http_token_lower[256] = {
-    [32] = 0, '!', 0,   '#', '$', '%', '&', '\'', 0,   0,   '*', '+', 0,   '-', '.', 0,   /* 0x20 */
-    '0',      '1', '2', '3', '4', '5', '6', '7',  '8', '9', 0,   0,   0,   0,   0,   0,   /* 0x30 */
-    0,        'a', 'b', 'c', 'd', 'e', 'f', 'g',  'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', /* 0x40 */
-    'p',      'q', 'r', 's', 't', 'u', 'v', 'w',  'x', 'y', 'z', 0,   0,   0,   '^', '_', /* 0x50 */
-    '`',      'a', 'b', 'c', 'd', 'e', 'f', 'g',  'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', /* 0x60 */
-    'p',      'q', 'r', 's', 't', 'u', 'v', 'w',  'x', 'y', 'z', 0,   '|', 0,   '~', 0,   /* 0x70 */
+const unsigned char http_token_table[256] = {
+    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['0'] = 1,
+    ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1, ['9'] = 1, ['A'] = 1, ['B'] = 1,
+    ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1,  ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1,
+    ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1,  ['T'] = 1, ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1,
+    ['Y'] = 1, ['Z'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['a'] = 1,  ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
+    ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1,  ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1,
+    ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1,  ['x'] = 1, ['y'] = 1, ['z'] = 1, ['|'] = 1, ['~'] = 1,
 };
 
 /* In the order of the enum; letters and '-' only (begins_with_name counts on it). */
@@ -191,7 +192,7 @@ static enum http_header_id id_of_token(const char *text, size_t length)
 
 #if defined(__SSSE3__)
 /* Which of 16 bytes are no token bytes, as bits. A byte is looked up by its two halves: bit h of low[l] says whether the byte with
- * upper half h and lower half l is a token byte, which is the table http_is_token_byte looks into, turned by 90 degrees. */
+ * upper half h and lower half l is a token byte, which is http_token_table turned by 90 degrees. */
 static unsigned find_no_token(__m128i block)
 {
     const __m128i low = _mm_setr_epi8(-24, -4, -8, -4, -4, -4, -4, -4, -8, -8, -12, 84, -48, 84, -12, 112);

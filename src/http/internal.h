@@ -8,12 +8,12 @@
 #include <tmmintrin.h>
 #endif
 
-/* For each byte that may stand in a token (RFC 9110, 5.6.2) its lower-case form, else 0. */
-extern const unsigned char http_token_lower[256];
+/* Not 0 for each byte that may stand in a token (RFC 9110, 5.6.2). */
+extern const unsigned char http_token_table[256];
 
 static inline bool http_is_token_byte(char byte)
 {
-    return http_token_lower[(unsigned char)byte] != 0;
+    return http_token_table[(unsigned char)byte] != 0;
 }
 
 static inline bool http_is_visible(char byte)

@@ -519,6 +519,50 @@ static void test_copy(void **state)
     arena_done(&arena);
 }
 
+static bool is_token_byte(unsigned byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+           (byte && strchr("!#$%&'*+-.^_`|~", (int)byte));
+}
+
+static bool is_accepted(const char *prefix, size_t length, size_t at, unsigned byte, const char *suffix)
+{
+    char text[300];
+    struct http_request_head head;
+    size_t start = strlen(prefix), suffix_length = strlen(suffix);
+    memcpy(text, prefix, start);
+    memset(text + start, 'a', length);
+    text[start + at] = (char)byte;
+    memcpy(text + start + length, suffix, suffix_length);
+    char *exact = copy_exactly(slice_of(text, start + length + suffix_length));
+    enum http_error error = http_parse_request(slice_of(exact, start + length + suffix_length), &limits, list, &head);
+    free(exact);
+    return error == HTTP_OK;
+}
+
+/* Every byte at every place of names, values, targets and methods, because they are read in blocks. */
+static void test_every_byte_everywhere(void **state)
+{
+    static const size_t lengths[] = { 1, 7, 15, 16, 17, 31, 40 };
+    (void)state;
+    http_limits_default(&limits);
+    for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
+        for (size_t at = 0; at < lengths[i]; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                bool is_name = is_token_byte(byte) || (byte == ':' && at > 0);
+                bool is_value = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+                bool is_target = byte > 0x20 && byte < 0x7f && byte != '#';
+                size_t length = lengths[i];
+                assert_int_equal(is_accepted("GET / HTTP/1.1\r\nHost: a\r\n", length, at, byte, ":b\r\n\r\n"), is_name);
+                assert_int_equal(is_accepted("GET / HTTP/1.1\r\nHost: a\r\nX:", length, at, byte, "\r\n\r\n"), is_value);
+                assert_int_equal(is_accepted("GET /", length, at, byte, " HTTP/1.1\r\nHost: a\r\n\r\n"), is_target);
+                if (length < 32)
+                    assert_int_equal(is_accepted("", length, at, byte, " / HTTP/1.1\r\nHost: a\r\n\r\n"), is_token_byte(byte));
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_pieces_do_not_matter),
         cmocka_unit_test(test_prefixes_ask_for_more),
         cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_every_byte_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
