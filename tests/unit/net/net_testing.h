@@ -151,8 +151,10 @@ static inline void peer_send_bytes(struct peer *peer, struct slice bytes)
             sent = SSL_write(peer->tls, bytes.bytes, (int)size_min(bytes.length, 16384));
         } else {
             sent = send(peer->descriptor, bytes.bytes, bytes.length, MSG_NOSIGNAL);
-            if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-                return; /* the other side has closed: what it said tells */
+            if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+                peer->was_reset = true; /* the error is told once: a later read sees only the end */
+                return;
+            }
         }
         if (sent > 0)
             bytes = slice_from(bytes, (size_t)sent);
