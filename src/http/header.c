@@ -205,18 +205,17 @@ static unsigned find_no_token(__m128i block)
 
 #endif
 
-/* The length of the token that text begins with. */
-static size_t scan_token(const char *text, size_t length)
+/* The first byte in [at, end) that is no token byte, or end. */
+static const char *skip_token(const char *at, const char *end)
 {
-    size_t at = 0;
 #if defined(__SSSE3__)
-    for (; length - at >= 16; at += 16) {
-        unsigned others = find_no_token(_mm_loadu_si128((const __m128i *)(const void *)(text + at)));
+    for (; end - at >= 16; at += 16) {
+        unsigned others = find_no_token(_mm_loadu_si128((const __m128i *)(const void *)at));
         if (others)
-            return at + (unsigned)__builtin_ctz(others);
+            return at + __builtin_ctz(others);
     }
 #endif
-    while (at < length && http_is_token_byte(text[at]))
+    while (at < end && http_is_token_byte(*at))
         at++;
     return at;
 }
@@ -243,7 +242,8 @@ bool http_is_target(struct slice text)
 
 enum http_header_id http_header_id_of(struct slice name)
 {
-    bool is_token = name.length && scan_token(name.bytes, name.length) == name.length;
+    const char *end = name.bytes + name.length;
+    bool is_token = name.length && skip_token(name.bytes, end) == end;
     return is_token ? id_of_token(name.bytes, name.length) : HTTP_HEADER_OTHER;
 }
 
@@ -309,80 +309,81 @@ bool http_header_is_hop_by_hop(const struct http_headers *headers, const struct 
     return headers->has_nominations && is_nominated(headers, header->name);
 }
 
-/* Why the byte after a name is not the colon. */
-static enum http_error bad_name_error(struct slice bytes, size_t at, size_t name_end)
+/* Why the byte at name_end, which is before end, is not the colon. */
+static enum http_error bad_name_error(const char *name, const char *name_end, const char *end)
 {
-    char byte = bytes.bytes[name_end];
+    char byte = *name_end;
     if (byte == '\r')
-        return bytes.length - name_end > 1 && bytes.bytes[name_end + 1] != '\n' ? HTTP_BARE_CR : HTTP_MISSING_COLON;
+        return end - name_end > 1 && name_end[1] != '\n' ? HTTP_BARE_CR : HTTP_MISSING_COLON;
     if (byte == '\n')
         return HTTP_BARE_LF;
-    if (name_end > at && http_is_blank(byte)) {
-        struct slice line = slice_head(slice_from(bytes, name_end), http_find_line_end(bytes, name_end) - name_end);
-        return slice_find_byte(line, ':') == SIZE_MAX ? HTTP_MISSING_COLON : HTTP_BLANK_BEFORE_COLON;
+    if (name_end > name && http_is_blank(byte)) {
+        const char *line_end = http_skip_to_line_end(name_end, end);
+        return memchr(name_end, ':', (size_t)(line_end - name_end)) ? HTTP_BLANK_BEFORE_COLON : HTTP_MISSING_COLON;
     }
     return (unsigned char)byte < 0x20 || byte == 0x7f ? HTTP_CONTROL_BYTE : HTTP_BAD_HEADER_NAME;
 }
 
-/* *at: behind the colon; moved behind the line's CRLF. */
-static enum http_error read_value(struct slice bytes, size_t *at, struct slice *ret_value)
+/* Why the bytes at line_end are not CR LF. */
+static enum http_error bad_line_end_error(const char *line_end, const char *end)
 {
-    size_t begin = *at, end;
-    while (begin < bytes.length && http_is_blank(bytes.bytes[begin]))
-        begin++;
-    end = http_find_line_end(bytes, begin);
-    if (bytes.length - end < 2)
+    if (end - line_end < 2)
         return HTTP_HEAD_CUT;
-    if (bytes.bytes[end] != '\r')
-        return bytes.bytes[end] == '\n' ? HTTP_BARE_LF : HTTP_CONTROL_BYTE;
-    if (bytes.bytes[end + 1] != '\n')
+    if (*line_end == '\r')
         return HTTP_BARE_CR;
-    *at = end + 2;
-    while (end > begin && http_is_blank(bytes.bytes[end - 1]))
-        end--;
-    *ret_value = slice_of(bytes.bytes + begin, end - begin);
-    return HTTP_OK;
+    return *line_end == '\n' ? HTTP_BARE_LF : HTTP_CONTROL_BYTE;
+}
+
+static bool is_crlf(const char *at, const char *end)
+{
+    return end - at >= 2 && at[0] == '\r' && at[1] == '\n';
 }
 
 /* *at: at the line's first byte; moved behind its CRLF. */
-static enum http_error read_line(struct slice bytes, size_t *at, struct http_header *ret_header)
+static inline enum http_error read_line(const char **at, const char *end, struct http_header *ret_header)
 {
-    const char *name = bytes.bytes + *at;
-    size_t length = scan_token(name, bytes.length - *at), name_end = *at + length;
-    if (name_end == bytes.length)
+    const char *name = *at, *name_end = skip_token(name, end), *value, *value_end;
+    if (name_end == end)
         return HTTP_HEAD_CUT;
-    if (bytes.bytes[name_end] != ':')
-        return bad_name_error(bytes, *at, name_end);
-    if (length == 0)
+    if (*name_end != ':')
+        return bad_name_error(name, name_end, end);
+    if (name_end == name)
         return HTTP_BAD_HEADER_NAME;
-    ret_header->name = slice_of(name, length);
-    ret_header->id = id_of_token(name, length);
-    *at = name_end + 1;
-    return read_value(bytes, at, &ret_header->value);
+    for (value = name_end + 1; value < end && http_is_blank(*value);)
+        value++;
+    value_end = http_skip_to_line_end(value, end);
+    if (!is_crlf(value_end, end))
+        return bad_line_end_error(value_end, end);
+    *at = value_end + 2;
+    while (value_end > value && http_is_blank(value_end[-1]))
+        value_end--;
+    *ret_header = (struct http_header){ .name = slice_of(name, (size_t)(name_end - name)),
+                                        .value = slice_of(value, (size_t)(value_end - value)),
+                                        .id = id_of_token(name, (size_t)(name_end - name)) };
+    return HTTP_OK;
 }
 
 enum http_error http_read_headers(struct slice bytes, size_t capacity, struct http_header *list, struct http_headers *ret_headers,
                                   uint64_t *ret_repeated)
 {
-    size_t at = 0, count = 0;
+    const char *at = bytes.bytes, *end = at + bytes.length;
+    size_t count = 0;
     uint64_t present = 0, repeated = 0;
-    for (;;) {
-        if (bytes.length - at < 2)
+    while (end - at != 2 || !is_crlf(at, end)) {
+        if (end - at < 2)
             return HTTP_HEAD_CUT;
-        if (bytes.bytes[at] == '\r' && bytes.bytes[at + 1] == '\n' && bytes.length - at == 2)
-            break;
-        if (http_is_blank(bytes.bytes[at]))
+        if (http_is_blank(*at))
             return count ? HTTP_LINE_FOLDING : HTTP_LEADING_BLANK;
         if (count == capacity)
             return HTTP_TOO_MANY_HEADERS;
-        enum http_error error = read_line(bytes, &at, &list[count]);
+        enum http_error error = read_line(&at, end, &list[count]);
         if (error != HTTP_OK)
             return error;
-        uint64_t bit = http_header_bit(list[count].id);
-        if (present & bit)
-            repeated |= bit;
-        else
-            ret_headers->first[list[count].id] = (uint8_t)count;
+        enum http_header_id id = list[count].id;
+        uint64_t bit = http_header_bit(id);
+        if (!(present & bit))
+            ret_headers->first[id] = (uint8_t)count;
+        repeated |= present & bit;
         present |= bit;
         count++;
     }

@@ -37,33 +37,43 @@ bool http_is_target(struct slice text);
 /* 0..15, or -1. */
 int http_hex_digit(char byte);
 
-/* The first position in [from, bytes.length) with a control byte (below 0x20, or DEL), or bytes.length. */
-static inline size_t http_find_control(struct slice bytes, size_t from)
+/* The first control byte (below 0x20, or DEL) in [at, end), or end. */
+static inline const char *http_skip_to_control(const char *at, const char *end)
 {
-    size_t at = from;
 #if defined(__SSSE3__)
     const __m128i highest_control = _mm_set1_epi8(0x1f), delete_byte = _mm_set1_epi8(0x7f);
-    for (; bytes.length - at >= 16; at += 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(bytes.bytes + at));
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
         __m128i control =
             _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(block, highest_control), block), _mm_cmpeq_epi8(block, delete_byte));
         unsigned mask = (unsigned)_mm_movemask_epi8(control);
         if (mask)
-            return at + (unsigned)__builtin_ctz(mask);
+            return at + __builtin_ctz(mask);
     }
 #endif
-    while (at < bytes.length && (unsigned char)bytes.bytes[at] >= 0x20 && bytes.bytes[at] != 0x7f)
+    while (at < end && (unsigned char)*at >= 0x20 && *at != 0x7f)
         at++;
     return at;
 }
 
 /* The same, but the tab does not count: where a line of text must end. */
+static inline const char *http_skip_to_line_end(const char *at, const char *end)
+{
+    at = http_skip_to_control(at, end);
+    while (at < end && *at == '\t')
+        at = http_skip_to_control(at + 1, end);
+    return at;
+}
+
+/* Both as positions in [from, bytes.length]. */
+static inline size_t http_find_control(struct slice bytes, size_t from)
+{
+    return bytes.length ? (size_t)(http_skip_to_control(bytes.bytes + from, bytes.bytes + bytes.length) - bytes.bytes) : 0;
+}
+
 static inline size_t http_find_line_end(struct slice bytes, size_t from)
 {
-    size_t at = http_find_control(bytes, from);
-    while (at < bytes.length && bytes.bytes[at] == '\t')
-        at = http_find_control(bytes, at + 1);
-    return at;
+    return bytes.length ? (size_t)(http_skip_to_line_end(bytes.bytes + from, bytes.bytes + bytes.length) - bytes.bytes) : 0;
 }
 
 /* Reads header lines up to and with the empty line, which must end `bytes`. list has room for `capacity`. *ret_repeated: bits of
