@@ -1,8 +1,10 @@
 /* See loop.h. A turn of libuv, as this file arranges it:
  *
- *   uv timer     timers whose tick has come; after each, the posted tasks
+ *   uv timer     only notes that a tick with timers has come
  *   uv prepare   what is still posted, then tasks for "the next turn", then tasks for "turn end", then the clock is forgotten
  *   uv poll      descriptors; net/ runs the posted tasks after every callback of its own
+ *   uv check     timers whose tick has come; after each, the posted tasks. Behind the descriptors, because what arrived in time
+ * counts: a process that was held up must not take its own delay for its peers'
  *
  * Posted tasks are circular lists with a head, so that leaving one needs no search. The timers are a hashed wheel: a timer stands
  * in the slot of its tick modulo the number of slots, and a bitmap says which slots are in use. One uv timer sleeps until the first
@@ -59,11 +61,13 @@ struct loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_prepare_t prepare;
-    uv_idle_t no_wait; /* runs while tasks stand in next_turn: then the poll returns at once */
+    uv_check_t check;
+    uv_idle_t no_wait; /* runs while something is to be done after the poll: then that returns at once */
     uv_timer_t tick_timer;
 
     struct loop_task posted, next_turn, turn_end; /* heads */
     bool is_draining;
+    bool is_tick_due;
 
     uint64_t start_ns;  /* the wheel counts ticks from here */
     uint64_t done_tick; /* every timer up to this one has run */
@@ -190,7 +194,7 @@ static void before_poll(uv_prepare_t *handle)
     run_next_turn(loop);
     run_turn_end(loop);
     /* Neither call does anything when the handle is in that state already. */
-    if (list_is_empty(&loop->next_turn) && list_is_empty(&loop->posted))
+    if (list_is_empty(&loop->next_turn) && list_is_empty(&loop->posted) && !loop->is_tick_due)
         (void)uv_idle_stop(&loop->no_wait);
     else
         (void)uv_idle_start(&loop->no_wait, do_not_wait);
@@ -350,9 +354,14 @@ static uint64_t next_tick_in_use(const struct loop *loop)
 static void on_tick(uv_timer_t *handle)
 {
     struct loop *loop = handle->data;
+    loop->is_tick_due = true;
+    loop->wake_tick = NEVER;
+}
+
+static void run_due_timers(struct loop *loop)
+{
     loop_refresh_clock(loop);
     uint64_t now_tick = tick_of(loop, loop_now_ns(loop));
-    loop->wake_tick = NEVER;
     uint64_t passed = now_tick - loop->done_tick;
     if (passed > SLOT_COUNT)
         passed = SLOT_COUNT;
@@ -370,6 +379,15 @@ static void on_tick(uv_timer_t *handle)
         if (tick < loop->wake_tick)
             sleep_until(loop, tick);
     }
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    struct loop *loop = handle->data;
+    if (!loop->is_tick_due)
+        return;
+    loop->is_tick_due = false;
+    run_due_timers(loop);
 }
 
 /* --- memory --- */
@@ -483,10 +501,12 @@ struct loop *loop_new(void)
     invariant(uv_loop_init(&loop->uv) == 0);
     invariant(uv_async_init(&loop->uv, &loop->wake, on_wake) == 0);
     invariant(uv_prepare_init(&loop->uv, &loop->prepare) == 0);
+    invariant(uv_check_init(&loop->uv, &loop->check) == 0);
     invariant(uv_idle_init(&loop->uv, &loop->no_wait) == 0);
     invariant(uv_timer_init(&loop->uv, &loop->tick_timer) == 0);
     invariant(uv_prepare_start(&loop->prepare, before_poll) == 0);
-    loop->wake.data = loop->prepare.data = loop->no_wait.data = loop->tick_timer.data = loop;
+    invariant(uv_check_start(&loop->check, after_poll) == 0);
+    loop->wake.data = loop->prepare.data = loop->check.data = loop->no_wait.data = loop->tick_timer.data = loop;
     list_init(&loop->posted);
     list_init(&loop->next_turn);
     list_init(&loop->turn_end);

@@ -62,7 +62,8 @@ void loop_give_piece(struct loop *loop, void *take_piece, size_t size);
 /* Blocks for the arenas of this thread's requests. */
 struct arena_pool *loop_arena_pool(struct loop *loop);
 
-/* A deadline, embedded in its owner; coarse (a tick is LOOP_TICK_MS, never early). Arming and disarming are a few instructions. */
+/* A deadline, embedded in its owner; coarse (a tick is LOOP_TICK_MS, never early). Arming and disarming are a few instructions.
+ * Runs after the descriptors that are ready in the same turn: bytes that came in time beat their deadline. */
 enum { LOOP_TICK_MS = 16 };
 struct loop_timer {
     void (*run)(struct loop_timer *timer);

@@ -209,6 +209,47 @@ static void test_far_timers_cost_nothing(void **state)
     loop_free(loop);
 }
 
+struct race {
+    struct loop *loop;
+    struct test_timer deadline;
+    bool was_readable;
+};
+
+static void on_readable(uv_poll_t *handle, int status, int events)
+{
+    struct race *race = handle->data;
+    assert_int_equal(status, 0);
+    assert_int_equal(events, UV_READABLE);
+    assert_int_equal(race->deadline.fired, 0);
+    race->was_readable = true;
+    loop_timer_disarm(race->loop, &race->deadline.timer);
+}
+
+/* When the process was held up, what has arrived meanwhile is seen before the deadline that it was to meet. */
+static void test_descriptors_come_before_deadlines(void **state)
+{
+    (void)state;
+    struct race race = { .loop = loop_new() };
+    uv_poll_t poll = { .data = &race };
+    int ends[2];
+    assert_return_code(pipe(ends), errno);
+    assert_int_equal(uv_poll_init(loop_uv(race.loop), &poll, ends[0]), 0);
+    assert_int_equal(uv_poll_start(&poll, UV_READABLE, on_readable), 0);
+    turn(race.loop);
+    arm(race.loop, &race.deadline, 20);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    (void)usleep(80000);
+    turn(race.loop);
+    assert_true(race.was_readable);
+    assert_int_equal(uv_poll_stop(&poll), 0);
+    arm(race.loop, &race.deadline, 20);
+    (void)usleep(80000);
+    turn_until(race.loop, race.deadline.fired == 1); /* and without bytes it holds */
+    loop_free(race.loop);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static void test_clock_of_a_turn(void **state)
 {
     (void)state;
@@ -349,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_timers_rearm_and_disarm),
         cmocka_unit_test(test_timers_beyond_a_lap),
         cmocka_unit_test(test_far_timers_cost_nothing),
+        cmocka_unit_test(test_descriptors_come_before_deadlines),
         cmocka_unit_test(test_clock_of_a_turn),
         cmocka_unit_test(test_http_date),
         cmocka_unit_test(test_pieces_are_zeroed_and_reused),
