@@ -190,7 +190,7 @@ static void test_bounds_around_chunks(void **state)
         http_body_init(&body, HTTP_FRAMING_CHUNKED, 0, MAXIMUM);
         for (size_t i = 0; i < HTTP_CHUNK_EXTENSIONS_MAX / 2; i++)
             assert_int_equal(feed_all(&body, SLICE("1;a\r\nx\r\n")), HTTP_OK);
-        assert_int_equal(feed_all(&body, extra ? SLICE("1;a\r\nx\r\n") : SLICE("0\r\n\r\n")),
+        assert_int_equal(feed_all(&body, extra ? SLICE("1;a") : SLICE("0\r\n\r\n")),
                          extra ? HTTP_CHUNK_EXTENSIONS_TOO_LONG : HTTP_OK);
 
         http_body_init(&body, HTTP_FRAMING_CHUNKED, 0, MAXIMUM);
