@@ -1,3 +1,4 @@
+/* clang-format off: one case in a line */
 /* Raw requests that must be refused: RAW_CASE(name, status, bytes), one in a line, read by the unit test as C and by other programs as
  * text. Escapes used in the bytes: \r \n \t \" \\ and \ooo (always three octal digits). Each case is complete: the refusal comes without
  * another byte and without a timeout. Define RAW_CASE before including. */
