@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "json/reader.h"
 
+enum { READ_MOST_BYTES = 4 << 20 };
+
 void key_id_new(char ret_id[KEY_ID_BYTES])
 {
     uint8_t random[8];
@@ -133,25 +135,36 @@ bool key_read_ranges(struct key *key, struct arena *arena, struct slice *ret_wro
     return true;
 }
 
-bool key_read_json(struct slice text, struct arena *arena, struct key *ret_key)
+/* The nodes of the document are needed only while it is read: they stay out of the arena that keeps the key. */
+static bool read_members(struct slice text, struct arena *scratch, struct arena *arena, struct key *key)
 {
     struct json_document document;
     struct json_error error;
-    struct key key = { 0 };
     struct slice end, wrong;
-    if (!json_read(arena, text, NULL, &document, &error))
+    if (!json_read(scratch, text, NULL, &document, &error))
         return false;
     bool is_read =
-        read_text(&document, "id", arena, &key.id) && read_text(&document, "name", arena, &key.name) &&
-        read_text(&document, "account", arena, &key.account) && read_list(&document, "models", arena, &key.models) &&
-        read_list(&document, "purposes", arena, &key.purposes) && read_list(&document, "capabilities", arena, &key.capabilities) &&
-        read_list(&document, "addresses", arena, &key.addresses) && read_time(&document, "created", arena, &key.created_ns) &&
-        read_time(&document, "expires", arena, &key.expires_ns) && read_time(&document, "revoked", arena, &key.revoked_ns) &&
-        read_time(&document, "previous_until", arena, &key.previous_until_ns) && read_text(&document, "secret_end", arena, &end) &&
-        end.length < sizeof(key.secret_end) && key_read_ranges(&key, arena, &wrong);
-    if (!is_read)
-        return false;
-    memcpy(key.secret_end, end.bytes, end.length);
-    *ret_key = key;
-    return true;
+        read_text(&document, "id", arena, &key->id) && read_text(&document, "name", arena, &key->name) &&
+        read_text(&document, "account", arena, &key->account) && read_list(&document, "models", arena, &key->models) &&
+        read_list(&document, "purposes", arena, &key->purposes) &&
+        read_list(&document, "capabilities", arena, &key->capabilities) &&
+        read_list(&document, "addresses", arena, &key->addresses) && read_time(&document, "created", arena, &key->created_ns) &&
+        read_time(&document, "expires", arena, &key->expires_ns) && read_time(&document, "revoked", arena, &key->revoked_ns) &&
+        read_time(&document, "previous_until", arena, &key->previous_until_ns) && read_text(&document, "secret_end", arena, &end) &&
+        end.length < sizeof(key->secret_end) && key_read_ranges(key, arena, &wrong);
+    if (is_read)
+        memcpy(key->secret_end, end.bytes, end.length);
+    return is_read;
+}
+
+bool key_read_json(struct slice text, struct arena *arena, struct key *ret_key)
+{
+    struct key key = { 0 };
+    struct arena scratch;
+    arena_init(&scratch, NULL, READ_MOST_BYTES);
+    bool is_read = read_members(text, &scratch, arena, &key);
+    arena_done(&scratch);
+    if (is_read)
+        *ret_key = key;
+    return is_read;
 }

@@ -29,13 +29,26 @@ void secret_new(char ret_text[SECRET_TEXT_BYTES])
     OPENSSL_cleanse(random, sizeof(random));
 }
 
+static bool is_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Digits that stand for at most 256 bits. They are in ASCII order, so comparing texts of one length compares the numbers. */
+static bool are_random_digits(const char *text)
+{
+    static const char largest[] = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
+    for (size_t i = 0; i < RANDOM_DIGITS; i++)
+        if (!is_digit(text[i]))
+            return false;
+    return memcmp(text, largest, RANDOM_DIGITS) <= 0;
+}
+
 bool secret_is_wellformed(struct slice text)
 {
-    uint8_t bytes[32];
     char digits[CHECK_DIGITS];
-    if (text.length != SECRET_LENGTH || !slice_starts_with(text, slice_text(prefix)))
-        return false;
-    if (!base62_decode(slice_of(text.bytes + PREFIX_LENGTH, RANDOM_DIGITS), bytes, sizeof(bytes)))
+    if (text.length != SECRET_LENGTH || !slice_starts_with(text, slice_text(prefix)) ||
+        !are_random_digits(text.bytes + PREFIX_LENGTH))
         return false;
     check_digits(text.bytes, digits);
     return memcmp(digits, text.bytes + CHECKED_LENGTH, CHECK_DIGITS) == 0;
