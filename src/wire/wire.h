@@ -18,6 +18,8 @@
 struct wire_words {
     struct json_document *document; /* NULL: there is no JSON body */
     struct slice model;             /* unescaped; empty: not named */
+    struct slice form_boundary;     /* of a form that was collected */
+    struct slice form_model;        /* its model field, a view into the body; empty: not named */
     struct slice user;              /* the application's end user, when the body names one */
     bool wants_stream;
     bool wants_stream_usage; /* the client asked for usage in its stream */

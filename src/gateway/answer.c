@@ -1,0 +1,174 @@
+/* Header lines and bodies towards the client.
+ *
+ * Every answer carries x-request-id (the record's id). Answers from a provider say which provider and model served and, when the
+ * whole answer was there before the head had to leave, what it cost. Errors carry their class and whether asking again can help.
+ *
+ * A provider's 4xx that is the application's own matter passes on with the provider's words; a refusal of the *gateway's*
+ * credential must not look like a refusal of the client's key, so it is replaced. */
+#include "gateway/answer.h"
+
+#include "domain/money.h"
+#include "gateway/request.h"
+#include "gateway/worker.h"
+#include "http/writer.h"
+
+enum { HEADERS_MOST_BYTES = 32 << 10, BODY_MOST_BYTES = 64 << 10 };
+
+static void write_common(const struct request *request, struct buffer *lines)
+{
+    http_write_header_text(lines, "x-request-id", request->id_text);
+    if (request->cors_headers.length > 0)
+        buffer_append(lines, request->cors_headers);
+}
+
+static void write_served(const struct request *request, struct buffer *lines)
+{
+    if (!request->was_attempted)
+        return;
+    http_write_header(lines, SLICE("x-airgate-provider"), request->provider->name);
+    if (request->upstream_model.length > 0)
+        (void)http_write_header(lines, SLICE("x-airgate-model"),
+                                request->upstream_model); /* left out where it cannot stand in a header */
+    http_write_header_text(lines, "x-airgate-attempts", "1");
+}
+
+static void write_cost(const struct request *request, struct buffer *lines)
+{
+    char text[MONEY_TEXT_BYTES];
+    if (request->is_priced)
+        http_write_header(lines, SLICE("x-airgate-cost-usd"), money_format(request->charge.total, text));
+}
+
+void answer_begin(struct request *request, int64_t length)
+{
+    if (exchange_is_started(request->exchange))
+        return;
+    struct buffer lines;
+    buffer_init(&lines, HEADERS_MOST_BYTES);
+    write_common(request, &lines);
+    write_served(request, &lines);
+    write_cost(request, &lines);
+    buffer_append(&lines, request->relayed_headers);
+    exchange_start(request->exchange, request->status, buffer_slice(&lines), length);
+    buffer_done(&lines);
+}
+
+void answer_local(struct request *request, unsigned status, struct slice body)
+{
+    request->status = status;
+    request->local_body = body;
+    request->local_headers = SLICE("Content-Type: application/json\r\n");
+}
+
+/* Whether the provider's own words go to the client. */
+static bool passes_on(enum failure_class class)
+{
+    return class == FAILURE_PROVIDER_REJECTED || class == FAILURE_PROVIDER_RATE_LIMITED || class == FAILURE_PROVIDER_OVERLOADED ||
+           class == FAILURE_PROVIDER_ERROR;
+}
+
+void answer_judge_error(struct request *request, struct slice body)
+{
+    const struct wire_format *format = request->provider->format;
+    struct slice code, type, message;
+    format->read_error(body, request->arena, &code, &type, &message);
+    struct provider_verdict verdict = provider_judge(request->provider->type, request->upstream_status, code, type);
+    request_fail(request, verdict.class, NULL);
+    request->billed = verdict.billed;
+    if (!passes_on(verdict.class)) {
+        LOG_WARN("provider_refused", log_text("request", request->id_text), log_slice("provider", request->provider->name),
+                 log_uint("status", request->upstream_status), log_text("class", failure_info(verdict.class)->code),
+                 log_slice("code", code));
+        request->relayed_headers = SLICE("");
+        return;
+    }
+    request->status = request->upstream_status == 529 ? 529 : request->upstream_status;
+    if (message.length > 0) {
+        request->local_body = arena_copy(request->arena, body);
+        request->local_headers = request->relayed_headers;
+    }
+}
+
+static struct wire_failure failure_of(const struct request *request)
+{
+    return (struct wire_failure){
+        .info = failure_info(request->failure),
+        .message = request->failure_message,
+        .parameter = request->failure_parameter,
+        .request_id = request->id_text,
+    };
+}
+
+/* A stream has begun: the error goes out as an event, and no end event follows. */
+static void write_error_event(struct request *request)
+{
+    const struct wire_failure failure = failure_of(request);
+    struct buffer event;
+    buffer_init(&event, BODY_MOST_BYTES);
+    if (!request->saw_error_event)
+        wire_format_of(request)->write_error_event(&failure, &event);
+    struct slice bytes = buffer_slice(&event);
+    (void)exchange_write(request->exchange, &bytes, 1, true);
+    buffer_done(&event);
+}
+
+static void write_error_answer(struct request *request)
+{
+    const struct wire_failure failure = failure_of(request);
+    struct buffer lines, body;
+    buffer_init(&lines, HEADERS_MOST_BYTES);
+    buffer_init(&body, BODY_MOST_BYTES);
+    write_common(request, &lines);
+    write_served(request, &lines);
+    http_write_header_text(&lines, "x-airgate-class", failure.info->code);
+    http_write_header_text(&lines, "x-should-retry", failure.info->retryable ? "true" : "false");
+    if (request->local_body.length > 0) {
+        buffer_append(&lines, request->local_headers);
+        buffer_append(&body, request->local_body);
+    } else {
+        http_write_header_text(&lines, "Content-Type", "application/json");
+        buffer_append(&lines, request->local_headers); /* Allow, Retry-After */
+        wire_format_of(request)->write_error(&failure, &body);
+    }
+    exchange_answer(request->exchange, request->status, buffer_slice(&lines), buffer_slice(&body));
+    request->response_bytes = buffer_length(&body);
+    buffer_done(&lines);
+    buffer_done(&body);
+}
+
+void answer_error(struct request *request)
+{
+    if (!exchange_is_started(request->exchange))
+        write_error_answer(request);
+    else if (request->mode == RELAY_EVENTS && !exchange_is_complete(request->exchange))
+        write_error_event(request);
+    /* else: bytes of a body are out already. Releasing the unfinished exchange resets the connection, so that the client cannot
+     * take the part for the whole. */
+}
+
+static enum failure_class class_of(const struct http_error_info *error)
+{
+    switch (error->status) {
+    case 408:
+        return FAILURE_REQUEST_TIMEOUT;
+    case 413:
+        return FAILURE_BODY_TOO_LARGE;
+    case 414:
+        return FAILURE_URL_TOO_LONG;
+    case 431:
+        return FAILURE_HEADER_TOO_LARGE;
+    default:
+        return FAILURE_BAD_HTTP;
+    }
+}
+
+void answer_refusal(void *owner, const struct http_error_info *error, struct slice request_id, struct buffer *ret_body)
+{
+    struct worker *worker = owner;
+    enum failure_class class = class_of(error);
+    worker->metrics.refused_connections[class]++;
+    char id[64] = "";
+    memcpy(id, request_id.bytes, size_min(request_id.length, sizeof(id) - 1));
+    const struct wire_failure failure = { .info = failure_info(class), .message = slice_text(error->message), .request_id = id };
+    wire_format_find(SLICE("openai"))->write_error(&failure, ret_body);
+}

@@ -1,0 +1,268 @@
+/* Attempt: writes the provider's request (head and edited body), starts the call, and waits for the head of the answer.
+ *
+ * What the provider sees is built here from nothing: request line and Host from the provider's base URL, its own credential, and of
+ * the client's headers only those in `forwarded`. The client's credential and the x-airgate- headers are not copied because nothing
+ * is copied that is not named. Bodies leave as pieces of the client's own bytes with the edits spliced in between.
+ *
+ * An upload that flows through is sent in the framing in which it came. */
+#include "gateway/answer.h"
+#include "gateway/request.h"
+#include "gateway/worker.h"
+#include "http/body.h"
+#include "http/writer.h"
+
+enum { HEAD_MOST_BYTES = 32 << 10 };
+
+/* Headers of the client that a provider may see. */
+static const enum http_header_id forwarded[] = {
+    HTTP_HEADER_ACCEPT,     HTTP_HEADER_OPENAI_BETA, HTTP_HEADER_IDEMPOTENCY_KEY, HTTP_HEADER_TRACEPARENT,
+    HTTP_HEADER_TRACESTATE, HTTP_HEADER_RANGE,       HTTP_HEADER_CONTENT_TYPE,
+};
+
+/* Headers of the provider that the client may see. */
+static const char *const returned[] = {
+    "content-type",
+    "content-disposition",
+    "content-range",
+    "accept-ranges",
+    "cache-control",
+    "retry-after",
+    "retry-after-ms",
+    "openai-processing-ms",
+    "openai-version",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+};
+
+/* --- callbacks: store and wake --- */
+
+static bool is_returned(const struct http_header *header)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(returned); i++)
+        if (slice_is_nocase(header->name, returned[i]))
+            return true;
+    return false;
+}
+
+static bool begins_nocase(struct slice text, const char *prefix)
+{
+    return slice_equal_nocase(slice_head(text, strlen(prefix)), slice_text(prefix));
+}
+
+static void on_head(void *owner, const struct http_response_head *head)
+{
+    struct request *request = owner;
+    struct buffer lines;
+    buffer_init(&lines, HEAD_MOST_BYTES);
+    for (size_t i = 0; i < head->headers.count; i++) {
+        const struct http_header *header = &head->headers.list[i];
+        if (is_returned(header) && !http_header_is_hop_by_hop(&head->headers, header))
+            http_write_header(&lines, header->name, header->value);
+    }
+    request->relayed_headers = arena_copy(request->arena, buffer_slice(&lines));
+    buffer_done(&lines);
+    struct slice type = http_header_value(&head->headers, HTTP_HEADER_CONTENT_TYPE);
+    struct slice encoding = http_header_value(&head->headers, HTTP_HEADER_CONTENT_ENCODING);
+    request->answer_is_events = begins_nocase(type, "text/event-stream");
+    request->answer_is_json = begins_nocase(type, "application/json");
+    request->answer_is_encoded = encoding.length > 0 && !slice_is_nocase(encoding, "identity");
+    request->upstream_request_id = arena_copy(request->arena, http_header_value(&head->headers, HTTP_HEADER_X_REQUEST_ID));
+    request->upstream_status = head->status;
+    request->upstream_length = head->framing == HTTP_FRAMING_LENGTH ? (int64_t)head->content_length
+                               : head->framing == HTTP_FRAMING_NONE ? 0
+                                                                    : -1;
+    request->head_arrived = true;
+    request_wake(request);
+}
+
+static void on_body(void *owner, const struct slice *pieces, size_t count, bool complete)
+{
+    struct request *request = owner;
+    if (complete)
+        request->call = NULL;
+    incoming_add(request, &request->incoming, pieces, count, complete);
+    request_wake(request);
+}
+
+static void on_writable(void *owner)
+{
+    struct request *request = owner;
+    exchange_resume_body(request->exchange);
+}
+
+static void on_failure(void *owner, enum client_failure failure, bool was_sent, const char *detail)
+{
+    struct request *request = owner;
+    request->call = NULL;
+    request->call_failed = true;
+    request->call_failure = failure;
+    request->call_was_sent = was_sent;
+    if (detail && detail[0])
+        LOG_WARN("upstream_failed", log_text("request", request->id_text), log_text("failure", client_failure_name(failure)),
+                 log_slice("provider", request->provider->name), log_text("detail", detail));
+    request_wake(request);
+}
+
+static const struct client_callbacks callbacks = {
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_writable = on_writable,
+    .on_failure = on_failure,
+};
+
+/* --- what a failed call means --- */
+
+static const enum failure_class classes[] = {
+    [CLIENT_DNS_FAILED] = FAILURE_DNS,
+    [CLIENT_ADDRESS_REFUSED] = FAILURE_ADDRESS_REFUSED,
+    [CLIENT_CONNECT_FAILED] = FAILURE_CONNECT,
+    [CLIENT_CONNECT_TIMEOUT] = FAILURE_TIMEOUT_CONNECT,
+    [CLIENT_TLS_FAILED] = FAILURE_TLS,
+    [CLIENT_PROXY_FAILED] = FAILURE_PROXY,
+    [CLIENT_SEND_FAILED] = FAILURE_CONNECTION_LOST,
+    [CLIENT_CLOSED_BEFORE_ANSWER] = FAILURE_CONNECTION_LOST,
+    [CLIENT_FIRST_BYTE_TIMEOUT] = FAILURE_TIMEOUT_FIRST_BYTE,
+    [CLIENT_BAD_RESPONSE] = FAILURE_PROVIDER_BAD_RESPONSE,
+    [CLIENT_CLOSED_EARLY] = FAILURE_STREAM_INTERRUPTED,
+    [CLIENT_IDLE_TIMEOUT] = FAILURE_TIMEOUT_IDLE,
+    [CLIENT_TOTAL_TIMEOUT] = FAILURE_TIMEOUT_TOTAL,
+    [CLIENT_OVERLOADED] = FAILURE_OVERLOADED,
+};
+
+void request_fail_by_call(struct request *request)
+{
+    enum failure_class class = classes[request->call_failure];
+    request_fail(request, class, NULL);
+    request->billed = request->call_was_sent ? failure_info(class)->billed : FAILURE_BILLED_NO;
+}
+
+/* --- the provider's request --- */
+
+static void write_framing(const struct request *request, struct buffer *head, size_t body_length)
+{
+    const struct http_request_head *incoming = exchange_request(request->exchange);
+    if (request->streams_body) {
+        if (incoming->framing == HTTP_FRAMING_CHUNKED)
+            http_write_header_text(head, "Transfer-Encoding", "chunked");
+        else
+            http_write_header_number(head, "Content-Length", incoming->content_length);
+    } else if (body_length > 0 || incoming->method == HTTP_POST) {
+        http_write_header_number(head, "Content-Length", body_length);
+    }
+}
+
+static void write_head(const struct request *request, struct buffer *head, size_t body_length)
+{
+    const struct http_request_head *incoming = exchange_request(request->exchange);
+    http_write_request_line(head, incoming->method_text, request->upstream_path);
+    buffer_append(head, request->provider->header_lines); /* Host and the credential, made when the config was compiled */
+    for (size_t i = 0; i < ARRAY_LENGTH(forwarded); i++) {
+        const struct http_header *header = http_header_find(&incoming->headers, forwarded[i]);
+        if (header && !http_header_is_hop_by_hop(&incoming->headers, header))
+            http_write_header(head, header->name, header->value);
+    }
+    http_write_header_text(head, "X-Client-Request-Id", request->id_text);
+    write_framing(request, head, body_length);
+    http_write_head_end(head);
+}
+
+static struct wire_edits edits_of(const struct request *request)
+{
+    const struct wire_words *words = &request->words;
+    return (struct wire_edits){
+        .model = request->upstream_model,
+        .asks_usage = request->endpoint->asks_stream_usage && words->wants_stream && !words->wants_stream_usage,
+        .forbids_store = words->store_is_default && !snapshot_is_dedicated(request->provider, request->key->account),
+    };
+}
+
+/* Head and body as pieces that live in the request's arena. False: they do not fit. */
+static bool build(struct request *request)
+{
+    struct slice *body = NULL;
+    size_t body_count = 0, body_length = 0;
+    const struct wire_edits edits = edits_of(request);
+    request->asks_usage_for_itself = edits.asks_usage;
+    if (!request->streams_body && !request->provider->format->edit_body(request->endpoint, &request->words, request->body, &edits,
+                                                                        request->arena, &body, &body_count))
+        return false;
+    for (size_t i = 0; i < body_count; i++)
+        body_length += body[i].length;
+    struct buffer head;
+    buffer_init(&head, HEAD_MOST_BYTES);
+    write_head(request, &head, body_length);
+    bool fits = !head.overflowed;
+    request->upstream_pieces = arena_allocate(request->arena, (body_count + 1) * sizeof(struct slice));
+    request->upstream_pieces[0] = arena_copy(request->arena, buffer_slice(&head));
+    for (size_t i = 0; i < body_count; i++)
+        request->upstream_pieces[i + 1] = body[i];
+    request->upstream_piece_count = body_count + 1;
+    buffer_done(&head);
+    return fits;
+}
+
+static bool start(struct request *request)
+{
+    if (!build(request)) {
+        request_fail(request, FAILURE_HEADER_TOO_LARGE, NULL);
+        return false;
+    }
+    const struct client_request call = {
+        .origin = &request->provider->origin,
+        .method = exchange_request(request->exchange)->method_text,
+        .pieces = request->upstream_pieces,
+        .piece_count = request->upstream_piece_count,
+        .streams_body = request->streams_body,
+        .total_ms = request->timeout_ms,
+    };
+    request->was_attempted = true;
+    request->call = client_start(request->worker->client, &call, &callbacks, request, &request->timings);
+    if (request->streams_body)
+        exchange_resume_body(request->exchange);
+    return true;
+}
+
+/* Hands pieces of an upload on, in chunks when it came in chunks. */
+static void send_upload(struct request *request)
+{
+    struct incoming *upload = &request->upload;
+    bool chunked = exchange_request(request->exchange)->framing == HTTP_FRAMING_CHUNKED;
+    bool flows = true;
+    for (size_t i = 0; i < upload->count && request->call; i++) {
+        char size_line[HTTP_CHUNK_HEADER_BYTES];
+        struct slice framed[3] = { SLICE(""), upload->pieces[i], SLICE("") };
+        if (chunked && upload->pieces[i].length > 0) {
+            framed[0] = slice_of(size_line, http_chunk_header(upload->pieces[i].length, size_line));
+            framed[2] = SLICE("\r\n");
+        }
+        flows = client_write(request->call, framed, ARRAY_LENGTH(framed), false);
+    }
+    if (upload->complete && request->call) {
+        struct slice end = chunked ? SLICE("0\r\n\r\n") : SLICE("");
+        (void)client_write(request->call, &end, 1, true);
+    } else if (!flows && request->call) {
+        exchange_pause_body(request->exchange);
+    }
+    upload->count = 0;
+}
+
+enum stage_result attempt_run(struct request *request)
+{
+    if (!request->was_attempted && !start(request))
+        return STAGE_END;
+    if (request->streams_body && (request->upload.count > 0 || request->upload.complete)) {
+        send_upload(request);
+        request->upload.complete = false;
+    }
+    if (request->head_arrived)
+        return STAGE_NEXT;
+    if (request->call_failed) {
+        request_fail_by_call(request);
+        return STAGE_END;
+    }
+    return STAGE_WAIT;
+}

@@ -1,0 +1,301 @@
+/* A series is found by the hash of its labels alone: 64 bits of a hash with a secret seed, over texts that config and keys decide.
+ */
+#include "gateway/metrics.h"
+
+#include "base/table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct metrics_series {
+    uint64_t hash;
+    char *account, *model, *provider, *endpoint;
+    enum failure_class class;
+    uint64_t requests;
+    money_nanousd cost;
+    struct usage usage;
+};
+
+enum { FIRST_CAPACITY = 64 };
+
+static uint64_t hash_labels(const struct metrics_labels *labels)
+{
+    const uint64_t parts[] = { hash_bytes(labels->account), hash_bytes(labels->model), hash_bytes(labels->provider),
+                               hash_bytes(labels->endpoint), (uint64_t)labels->class };
+    return hash_bytes(slice_of(parts, sizeof(parts)));
+}
+
+static struct metrics_series **find_place(const struct metrics *metrics, uint64_t hash)
+{
+    size_t at = (size_t)hash & (metrics->capacity - 1);
+    while (metrics->places[at] && metrics->places[at]->hash != hash)
+        at = (at + 1) & (metrics->capacity - 1);
+    return &metrics->places[at];
+}
+
+static void grow(struct metrics *metrics)
+{
+    struct metrics larger = { .capacity = metrics->capacity ? metrics->capacity * 2 : FIRST_CAPACITY };
+    larger.places = allocate_zeroed(larger.capacity, sizeof(struct metrics_series *));
+    for (size_t i = 0; i < metrics->capacity; i++)
+        if (metrics->places[i])
+            *find_place(&larger, metrics->places[i]->hash) = metrics->places[i];
+    free(metrics->places);
+    metrics->places = larger.places;
+    metrics->capacity = larger.capacity;
+}
+
+static struct metrics_series *find_series(struct metrics *metrics, const struct metrics_labels *labels)
+{
+    if (metrics->count * 2 >= metrics->capacity)
+        grow(metrics);
+    uint64_t hash = hash_labels(labels);
+    struct metrics_series **place = find_place(metrics, hash);
+    if (*place)
+        return *place;
+    if (metrics->count >= METRICS_SERIES_MOST && !slice_is(labels->account, "(other)")) {
+        const struct metrics_labels other = { SLICE("(other)"), SLICE("(other)"), labels->provider, labels->endpoint,
+                                              labels->class };
+        return find_series(metrics, &other);
+    }
+    struct metrics_series *series = allocate_zeroed(1, sizeof(*series));
+    *series = (struct metrics_series){ .hash = hash,
+                                       .account = slice_duplicate(labels->account),
+                                       .model = slice_duplicate(labels->model),
+                                       .provider = slice_duplicate(labels->provider),
+                                       .endpoint = slice_duplicate(labels->endpoint),
+                                       .class = labels->class };
+    *place = series;
+    metrics->count++;
+    return series;
+}
+
+void metrics_done(struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->capacity; i++) {
+        struct metrics_series *series = metrics->places[i];
+        if (!series)
+            continue;
+        free(series->account);
+        free(series->model);
+        free(series->provider);
+        free(series->endpoint);
+        free(series);
+    }
+    free(metrics->places);
+    *metrics = (struct metrics){ 0 };
+}
+
+static void add_to_series(struct metrics_series *series, uint64_t requests, const struct usage *usage, money_nanousd cost)
+{
+    series->requests += requests;
+    if (!int64_add(series->cost, cost, &series->cost))
+        series->cost = INT64_MAX;
+    (void)!usage_add(&series->usage, usage);
+}
+
+void metrics_count(struct metrics *metrics, const struct metrics_labels *labels, const struct usage *usage, money_nanousd cost)
+{
+    add_to_series(find_series(metrics, labels), 1, usage, cost);
+}
+
+/* --- histograms --- */
+
+void histogram_add(struct histogram *histogram, uint64_t microseconds)
+{
+    uint64_t milliseconds = (microseconds + 999) / 1000;
+    size_t bucket = milliseconds <= 1 ? 0 : (size_t)(64 - __builtin_clzll(milliseconds - 1));
+    histogram->buckets[size_min(bucket, HISTOGRAM_BUCKETS)]++;
+    histogram->count++;
+    histogram->sum_us += microseconds;
+}
+
+static void add_histogram(struct histogram *sum, const struct histogram *part)
+{
+    for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
+        sum->buckets[i] += part->buckets[i];
+    sum->count += part->count;
+    sum->sum_us += part->sum_us;
+}
+
+/* --- what is counted in one number --- */
+
+static const struct {
+    const char *name, *type, *help;
+    size_t offset;
+} numbers[] = {
+    { "airgate_requests_active", "gauge", "Requests being worked on.", offsetof(struct metrics, open_requests) },
+    { "airgate_streams_active", "gauge", "Streams being relayed.", offsetof(struct metrics, open_streams) },
+    { "airgate_connections_open", "gauge", "Connections of clients.", offsetof(struct metrics, open_connections) },
+    { "airgate_upstream_connections_open", "gauge", "Connections to providers.", offsetof(struct metrics, upstream_open) },
+    { "airgate_upstream_connections_idle", "gauge", "Connections to providers that wait for reuse.",
+      offsetof(struct metrics, upstream_idle) },
+    { "airgate_upstream_connections_opened_total", "counter", "Connections made to providers.",
+      offsetof(struct metrics, upstream_opened) },
+    { "airgate_upstream_connections_reused_total", "counter", "Calls on a connection that was there.",
+      offsetof(struct metrics, upstream_reused) },
+    { "airgate_request_bytes_total", "counter", "Bytes of request bodies.", offsetof(struct metrics, request_bytes) },
+    { "airgate_response_bytes_total", "counter", "Bytes of answer bodies.", offsetof(struct metrics, response_bytes) },
+    { "airgate_unrecorded_requests_total", "counter", "Requests served without a record (on_unrecordable: serve).",
+      offsetof(struct metrics, unrecorded) },
+};
+
+static uint64_t number_at(const struct metrics *metrics, size_t index)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)metrics + numbers[index].offset, sizeof(value));
+    return value;
+}
+
+void metrics_add(struct metrics *sum, const struct metrics *part)
+{
+    for (size_t i = 0; i < part->capacity; i++) {
+        const struct metrics_series *series = part->places[i];
+        if (!series)
+            continue;
+        const struct metrics_labels labels = { slice_text(series->account), slice_text(series->model), slice_text(series->provider),
+                                               slice_text(series->endpoint), series->class };
+        add_to_series(find_series(sum, &labels), series->requests, &series->usage, series->cost);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        uint64_t value = number_at(sum, i) + number_at(part, i);
+        memcpy((char *)sum + numbers[i].offset, &value, sizeof(value));
+    }
+    for (size_t i = 0; i < FAILURE_CLASS_COUNT; i++)
+        sum->refused_connections[i] += part->refused_connections[i];
+    add_histogram(&sum->duration, &part->duration);
+    add_histogram(&sum->first_byte, &part->first_byte);
+    add_histogram(&sum->overhead, &part->overhead);
+}
+
+/* --- printing --- */
+
+static void print_head(struct buffer *page, const char *name, const char *type, const char *help)
+{
+    buffer_print(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void metrics_print_number(struct buffer *page, const char *name, const char *type, const char *help, uint64_t value)
+{
+    print_head(page, name, type, help);
+    buffer_print(page, "%s %" PRIu64 "\n", name, value);
+}
+
+/* A label's value with backslash, quote and line feed escaped. */
+static void print_label(struct buffer *page, const char *separator, const char *name, const char *value)
+{
+    buffer_print(page, "%s%s=\"", separator, name);
+    for (; *value; value++) {
+        if (*value == '\\' || *value == '"')
+            buffer_append_byte(page, '\\');
+        if (*value == '\n')
+            buffer_append_text(page, "\\n");
+        else
+            buffer_append_byte(page, *value);
+    }
+    buffer_append_byte(page, '"');
+}
+
+static void print_labels(struct buffer *page, const char *name, const struct metrics_series *series)
+{
+    buffer_append_text(page, name);
+    print_label(page, "{", "account", series->account);
+    print_label(page, ",", "model", series->model);
+    print_label(page, ",", "provider", series->provider);
+    print_label(page, ",", "endpoint", series->endpoint);
+    print_label(page, ",", "class", failure_info(series->class)->code);
+}
+
+static void print_requests(const struct metrics_series *series, struct buffer *page)
+{
+    print_labels(page, "airgate_requests_total", series);
+    buffer_print(page, "} %" PRIu64 "\n", series->requests);
+}
+
+static void print_cost(const struct metrics_series *series, struct buffer *page)
+{
+    char text[MONEY_TEXT_BYTES];
+    if (series->cost == 0)
+        return;
+    print_labels(page, "airgate_cost_usd_total", series);
+    buffer_print(page, "} %.*s\n", SLICE_ARGS(money_format(series->cost, text)));
+}
+
+static void print_tokens(const struct metrics_series *series, struct buffer *page)
+{
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++) {
+        if (series->usage.amounts[i] == 0 || !usage_unit_is_token((enum usage_unit)i))
+            continue;
+        print_labels(page, "airgate_tokens_total", series);
+        print_label(page, ",", "type", usage_unit_name((enum usage_unit)i));
+        buffer_print(page, "} %" PRIu64 "\n", series->usage.amounts[i]);
+    }
+}
+
+static const struct {
+    const char *name, *help;
+    void (*print)(const struct metrics_series *series, struct buffer *page);
+} series_metrics[] = {
+    { "airgate_requests_total", "Finished requests by account, model, provider, endpoint and class (none: answered).",
+      print_requests },
+    { "airgate_cost_usd_total", "Cost of finished requests in USD.", print_cost },
+    { "airgate_tokens_total", "Tokens by type; each token is counted in one type.", print_tokens },
+};
+
+static const struct {
+    const char *name, *help;
+    size_t offset;
+} histograms[] = {
+    { "airgate_request_duration_seconds", "From a request's first byte to its end.", offsetof(struct metrics, duration) },
+    { "airgate_time_to_first_byte_seconds", "From a request's first byte to the first byte of the provider's answer.",
+      offsetof(struct metrics, first_byte) },
+    { "airgate_overhead_seconds", "What the gateway itself adds: duration without waiting for client and provider.",
+      offsetof(struct metrics, overhead) },
+};
+
+static void print_histogram(struct buffer *page, const char *name, const char *help, const struct histogram *histogram)
+{
+    uint64_t below = 0;
+    print_head(page, name, "histogram", help);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        below += histogram->buckets[i];
+        uint64_t milliseconds = UINT64_C(1) << i;
+        buffer_print(page, "%s_bucket{le=\"%" PRIu64 ".%03" PRIu64 "\"} %" PRIu64 "\n", name, milliseconds / 1000,
+                     milliseconds % 1000, below);
+    }
+    buffer_print(page, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %" PRIu64 ".%06" PRIu64 "\n%s_count %" PRIu64 "\n", name,
+                 histogram->count, name, histogram->sum_us / 1000000, histogram->sum_us % 1000000, name, histogram->count);
+}
+
+void metrics_print(const struct metrics *metrics, struct buffer *ret_page)
+{
+    for (size_t m = 0; m < ARRAY_LENGTH(series_metrics); m++) {
+        print_head(ret_page, series_metrics[m].name, "counter", series_metrics[m].help);
+        for (size_t i = 0; i < metrics->capacity; i++)
+            if (metrics->places[i])
+                series_metrics[m].print(metrics->places[i], ret_page);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+        metrics_print_number(ret_page, numbers[i].name, numbers[i].type, numbers[i].help, number_at(metrics, i));
+    print_head(ret_page, "airgate_refused_connections_total", "counter", "Bytes of clients that never became a request, by class.");
+    for (size_t i = 0; i < FAILURE_CLASS_COUNT; i++)
+        if (metrics->refused_connections[i] > 0)
+            buffer_print(ret_page, "airgate_refused_connections_total{class=\"%s\"} %" PRIu64 "\n",
+                         failure_info((enum failure_class)i)->code, metrics->refused_connections[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(histograms); i++)
+        print_histogram(ret_page, histograms[i].name, histograms[i].help,
+                        (const struct histogram *)(const void *)((const char *)metrics + histograms[i].offset));
+}
+
+void metrics_print_reference(struct buffer *ret_page)
+{
+    buffer_append_text(ret_page, "| metric | type | |\n|---|---|---|\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(series_metrics); i++)
+        buffer_print(ret_page, "| `%s` | counter | %s |\n", series_metrics[i].name, series_metrics[i].help);
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+        buffer_print(ret_page, "| `%s` | %s | %s |\n", numbers[i].name, numbers[i].type, numbers[i].help);
+    buffer_append_text(
+        ret_page, "| `airgate_refused_connections_total` | counter | Bytes of clients that never became a request, by class. |\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(histograms); i++)
+        buffer_print(ret_page, "| `%s` | histogram | %s |\n", histograms[i].name, histograms[i].help);
+}

@@ -1,0 +1,282 @@
+/* Relay: answer bytes flow from the provider to the client, and what they say of usage is read in passing.
+ *
+ * Three modes. Bytes (JSON, files, audio) pass unchanged; a tap picks `usage`, `model` and `id` out of JSON answers without keeping
+ * the rest. Events (SSE) pass one by one as they become whole; the usage chunk that only we asked for is left out, and the end
+ * event is held back. Error answers are collected (they are small), judged by the provider's error table, and passed on or
+ * replaced.
+ *
+ * The last bytes are never written here: finish writes them after the record has been closed. Views into the loop's scratch memory
+ * stay valid until then, because a complete answer runs through settle, record and finish without waiting.
+ *
+ * Back-pressure: when the client's socket is full the upstream call is paused until on_drained. */
+#include "gateway/answer.h"
+#include "gateway/request.h"
+#include "gateway/worker.h"
+
+enum { EVENT_MOST_BYTES = 8 << 20, EVENT_MEMORY_BYTES = 64 << 20, ERROR_MOST_BYTES = 64 << 10, WRITE_MOST_PIECES = 64 };
+
+/* What the tap looks for in a JSON answer, in this order. */
+enum { TAP_USAGE, TAP_MODEL, TAP_ID, TAP_COUNT };
+static const struct slice tap_names[TAP_COUNT] = { SLICE_INIT("usage"), SLICE_INIT("model"), SLICE_INIT("id") };
+
+static void pass(struct request *request, const struct slice *pieces, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += pieces[i].length;
+    if (bytes == 0)
+        return;
+    request->response_bytes += bytes;
+    switch (exchange_write(request->exchange, pieces, count, false)) {
+    case EXCHANGE_SENT:
+        break;
+    case EXCHANGE_BLOCKED:
+        if (request->call && !request->upstream_paused) {
+            request->upstream_paused = true;
+            client_pause(request->call);
+        }
+        break;
+    case EXCHANGE_GONE:
+        request->client_gone = true;
+        break;
+    }
+}
+
+static void hold_last(struct request *request, struct slice *pieces, size_t count)
+{
+    request->holds_last = true;
+    request->last_pieces = pieces;
+    request->last_piece_count = count;
+    for (size_t i = 0; i < count; i++)
+        request->response_bytes += pieces[i].length;
+}
+
+static size_t total_length(const struct slice *pieces, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += pieces[i].length;
+    return length;
+}
+
+/* --- bytes --- */
+
+static void read_tapped(struct request *request)
+{
+    struct slice value;
+    if (json_tap_value(&request->tap, TAP_USAGE, &value) &&
+        wire_format_of(request)->read_usage(value, request->arena, &request->usage))
+        request->usage_source = USAGE_REPORTED;
+    if (json_tap_value(&request->tap, TAP_MODEL, &value))
+        request->served_model = wire_text(value, request->arena);
+}
+
+static enum stage_result relay_bytes(struct request *request, struct slice *pieces, size_t count, bool complete)
+{
+    if (request->taps_json)
+        for (size_t i = 0; i < count; i++)
+            json_tap_feed(&request->tap, pieces[i]);
+    if (!complete) {
+        answer_begin(request, request->upstream_length);
+        pass(request, pieces, count);
+        return STAGE_WAIT;
+    }
+    if (request->taps_json)
+        read_tapped(request);
+    if (request->upstream_length < 0 && !exchange_is_started(request->exchange))
+        request->upstream_length = (int64_t)total_length(pieces, count);
+    hold_last(request, pieces, count);
+    return STAGE_NEXT;
+}
+
+/* --- events --- */
+
+struct outgoing {
+    struct slice pieces[WRITE_MOST_PIECES];
+    size_t count;
+};
+
+static void flush(struct request *request, struct outgoing *outgoing)
+{
+    pass(request, outgoing->pieces, outgoing->count);
+    outgoing->count = 0;
+}
+
+/* Adds bytes, joined to the piece before when they stand right behind it. */
+static void send_event(struct request *request, struct outgoing *outgoing, struct slice raw)
+{
+    struct slice *last = outgoing->count > 0 ? &outgoing->pieces[outgoing->count - 1] : NULL;
+    if (last && last->bytes + last->length == raw.bytes) {
+        last->length += raw.length;
+        return;
+    }
+    if (outgoing->count == WRITE_MOST_PIECES)
+        flush(request, outgoing);
+    outgoing->pieces[outgoing->count++] = raw;
+}
+
+/* Whether the event goes to the client now. */
+static bool read_event(struct request *request, const struct sse_event *event)
+{
+    if (!event->has_data)
+        return true;
+    struct wire_event seen;
+    struct arena memory; /* of this event only: a stream may have any number */
+    arena_init(&memory, NULL, EVENT_MEMORY_BYTES);
+    wire_format_of(request)->read_event(event->name, event->data, !request->model_read, &memory, &seen);
+    request->model_read = true;
+    if (seen.has_usage) {
+        request->usage = seen.usage;
+        request->usage_source = USAGE_REPORTED;
+    }
+    if (seen.model.length > 0 && request->served_model.length == 0)
+        request->served_model = arena_copy(request->arena, seen.model);
+    arena_done(&memory);
+    if (seen.is_error)
+        request->saw_error_event = true;
+    if (seen.is_end)
+        request->saw_end_event = true;
+    return !(seen.is_usage_only && request->asks_usage_for_itself);
+}
+
+static bool is_inside(struct slice inner, struct slice outer)
+{
+    return inner.bytes >= outer.bytes && inner.bytes + inner.length <= outer.bytes + outer.length;
+}
+
+static bool relay_events_of(struct request *request, struct slice piece, struct outgoing *outgoing)
+{
+    while (piece.length > 0 && !request->saw_end_event) {
+        size_t consumed = 0;
+        struct sse_event event;
+        enum sse_result result = sse_reader_feed(&request->events, piece, &consumed, &event);
+        if (result == SSE_TOO_LONG)
+            return false;
+        if (result == SSE_EVENT) {
+            bool passes = read_event(request, &event);
+            if (request->saw_end_event)
+                buffer_append(&request->held, event.raw);
+            else if (passes)
+                send_event(request, outgoing, event.raw);
+            if (!is_inside(event.raw, piece))
+                flush(request, outgoing); /* joined bytes live only until the reader is fed again */
+        }
+        piece = slice_from(piece, consumed);
+    }
+    if (request->saw_end_event)
+        buffer_append(&request->held, piece);
+    return true;
+}
+
+static void end_of_events(struct request *request)
+{
+    struct sse_event event;
+    struct outgoing outgoing = { .count = 0 };
+    if (sse_reader_end(&request->events, &event) && read_event(request, &event))
+        send_event(request, &outgoing, event.raw);
+    struct slice rest = sse_reader_rest(&request->events);
+    if (rest.length > 0)
+        send_event(request, &outgoing, rest);
+    flush(request, &outgoing);
+}
+
+static enum stage_result relay_events(struct request *request, struct slice *pieces, size_t count, bool complete)
+{
+    answer_begin(request, -1);
+    struct outgoing outgoing = { .count = 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (!relay_events_of(request, pieces[i], &outgoing)) {
+            flush(request, &outgoing);
+            request_fail(request, FAILURE_PROVIDER_BAD_RESPONSE, "An event of the provider's stream is too large.");
+            return STAGE_END;
+        }
+    }
+    flush(request, &outgoing);
+    if (!request->saw_end_event && !complete)
+        return STAGE_WAIT;
+    if (!request->saw_end_event)
+        end_of_events(request);
+    if (request->saw_error_event)
+        request_fail(request, FAILURE_PROVIDER_ERROR, NULL);
+    else if (!request->saw_end_event && wire_format_of(request)->stream_has_end(request->endpoint))
+        request_fail(request, FAILURE_STREAM_INTERRUPTED, NULL);
+    request->holds_last = true;
+    return STAGE_NEXT;
+}
+
+/* --- error answers --- */
+
+static enum stage_result relay_error(struct request *request, struct slice *pieces, size_t count, bool complete)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!buffer_append(&request->error_body, pieces[i]))
+            complete = true;
+    if (!complete)
+        return STAGE_WAIT;
+    answer_judge_error(request, buffer_slice(&request->error_body));
+    return STAGE_END;
+}
+
+/* --- the stage --- */
+
+static void done_with_buffers(void *argument)
+{
+    struct request *request = (struct request *)argument;
+    sse_reader_done(&request->events);
+    json_tap_done(&request->tap);
+    buffer_done(&request->error_body);
+    buffer_done(&request->held);
+}
+
+static bool begin(struct request *request)
+{
+    request->relay_started = true;
+    sse_reader_init(&request->events, EVENT_MOST_BYTES);
+    json_tap_init(&request->tap, tap_names, TAP_COUNT);
+    buffer_init(&request->error_body, ERROR_MOST_BYTES);
+    buffer_init(&request->held, EVENT_MOST_BYTES);
+    arena_defer(request->arena, done_with_buffers, request);
+    if (request->answer_is_encoded) {
+        request_fail(request, FAILURE_PROVIDER_BAD_RESPONSE, "The provider's answer is compressed, which was not asked for.");
+        return false;
+    }
+    if (request->upstream_status >= 300) {
+        request->mode = RELAY_ERROR;
+    } else if (request->answer_is_events) {
+        request->mode = RELAY_EVENTS;
+        request->counts_as_stream = true;
+        request->worker->metrics.open_streams++;
+    } else {
+        request->mode = RELAY_BYTES;
+        request->taps_json = request->answer_is_json;
+    }
+    request->status = request->upstream_status;
+    return true;
+}
+
+enum stage_result relay_run(struct request *request)
+{
+    if (!request->relay_started && !begin(request))
+        return STAGE_END;
+    struct incoming taken = request->incoming; /* callbacks do not run while stages do: the array may be used in place */
+    request->incoming.count = 0;
+    request->incoming.complete = false;
+    enum stage_result result = STAGE_WAIT;
+    if (taken.count > 0 || taken.complete) {
+        if (request->mode == RELAY_BYTES)
+            result = relay_bytes(request, taken.pieces, taken.count, taken.complete);
+        else if (request->mode == RELAY_EVENTS)
+            result = relay_events(request, taken.pieces, taken.count, taken.complete);
+        else
+            result = relay_error(request, taken.pieces, taken.count, taken.complete);
+    } else if (request->mode == RELAY_EVENTS && !exchange_is_started(request->exchange)) {
+        /* The provider has accepted and takes its time: the client may know that. */
+        answer_begin(request, -1);
+        exchange_flush(request->exchange);
+    }
+    if (result == STAGE_WAIT && request->call_failed) {
+        request_fail_by_call(request);
+        return STAGE_END;
+    }
+    return result;
+}

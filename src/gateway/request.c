@@ -1,0 +1,117 @@
+/* The life of a request apart from its stages: beginning, waking, deciding its end, being freed. */
+#include "gateway/request.h"
+
+#include "base/random.h"
+#include "gateway/worker.h"
+
+static void run(struct loop_task *task)
+{
+    pipeline_run(CONTAINER_OF(task, struct request, task));
+}
+
+static void make_salt(uint8_t salt[RECORD_SALT_BYTES])
+{
+    const uint64_t random[2] = { random_quick(), random_quick() };
+    _Static_assert(sizeof(random) == RECORD_SALT_BYTES, "a salt is two words");
+    memcpy(salt, random, sizeof(random));
+}
+
+void request_new(struct worker *worker, struct exchange *exchange)
+{
+    struct arena *arena = exchange_arena(exchange);
+    struct request *request = arena_allocate_zeroed(arena, sizeof(*request));
+    request->worker = worker;
+    request->exchange = exchange;
+    request->arena = arena;
+    request->task.run = run;
+    request->snapshot = worker->snapshot;
+    request->opened_wall_ns = loop_wall_ns(worker->loop);
+    request->upstream_length = -1;
+    request_id_new(request->opened_wall_ns, request->id);
+    request_id_format(request->id, request->id_text);
+    make_salt(request->salt);
+    request->next = worker->requests;
+    if (request->next)
+        request->next->previous = request;
+    worker->requests = request;
+    worker->metrics.open_requests++;
+    exchange_set_user(exchange, request);
+    request_wake(request);
+}
+
+void request_wake(struct request *request)
+{
+    loop_post(request->worker->loop, &request->task);
+}
+
+void request_fail_at(struct request *request, enum failure_class class, const char *parameter, struct slice message)
+{
+    if (request->failure != FAILURE_NONE)
+        return;
+    request->failure = class;
+    request->status = failure_info(class)->status;
+    request->failure_parameter = slice_text(parameter);
+    request->failure_message = message.length > 0 ? arena_copy(request->arena, message) : message;
+}
+
+void request_fail(struct request *request, enum failure_class class, const char *message)
+{
+    request_fail_at(request, class, NULL, slice_text(message));
+}
+
+void request_cancel_upstream(struct request *request)
+{
+    if (!request->call)
+        return;
+    client_cancel(request->call);
+    request->call = NULL;
+}
+
+void request_free(struct request *request)
+{
+    struct worker *worker = request->worker;
+    if (request->call) {
+        client_abandon(request->call); /* its answer has ended in all but form; the connection may still be of use */
+        request->call = NULL;
+    }
+    loop_unpost(worker->loop, &request->task);
+    held_keys_drop(request->held_keys);
+    if (request->next)
+        request->next->previous = request->previous;
+    if (request->previous)
+        request->previous->next = request->next;
+    else
+        worker->requests = request->next;
+    worker->metrics.open_requests--;
+    if (request->counts_as_stream)
+        worker->metrics.open_streams--;
+    exchange_release(request->exchange);
+}
+
+void incoming_add(struct request *request, struct incoming *incoming, const struct slice *pieces, size_t count, bool complete)
+{
+    size_t needed = incoming->count + count;
+    if (needed > incoming->capacity) {
+        size_t capacity = needed < 16 ? 16 : needed * 2;
+        struct slice *grown = arena_allocate(request->arena, capacity * sizeof(*grown));
+        if (incoming->count > 0)
+            memcpy(grown, incoming->pieces, incoming->count * sizeof(*grown));
+        incoming->pieces = grown;
+        incoming->capacity = capacity;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (pieces[i].length > 0)
+            incoming->pieces[incoming->count++] = pieces[i];
+    incoming->complete |= complete;
+}
+
+struct slice request_header(const struct request *request, const char *name)
+{
+    const struct http_header *header = http_header_find_name(&exchange_request(request->exchange)->headers, slice_text(name));
+    return header ? header->value : (struct slice){ "", 0 };
+}
+
+const struct wire_format *wire_format_of(const struct request *request)
+{
+    return request->provider ? request->provider->format : wire_format_find(SLICE("openai"));
+}
