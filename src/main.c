@@ -1,1 +1,7 @@
-int main(void) { return 0; }
+/* airgate: the AI request gateway. */
+#include "cli/cli.h"
+
+int main(int argument_count, char **arguments)
+{
+    return cli_run(argument_count, arguments);
+}

@@ -74,14 +74,16 @@ static void print_options(struct buffer *page, const struct cli_option *options)
 {
     for (; options && options->name; options++) {
         int width = 22 - (int)strlen(options->name) - (options->value_name ? (int)strlen(options->value_name) + 1 : 0);
-        buffer_print(page, "  --%s%s%s%*s  %s%s\n", options->name, options->value_name ? " " : "", options->value_name ? options->value_name : "",
-                     width > 0 ? width : 0, "", options->help, options->may_repeat ? " (may be given several times)" : "");
+        buffer_print(page, "  --%s%s%s%*s  %s%s\n", options->name, options->value_name ? " " : "",
+                     options->value_name ? options->value_name : "", width > 0 ? width : 0, "", options->help,
+                     options->may_repeat ? " (may be given several times)" : "");
     }
 }
 
 static void print_command_help(struct buffer *page, const struct cli_command *command)
 {
-    buffer_print(page, "usage: airgate %s%s%s [options]\n%s\n\n", command->words, command->arguments[0] ? " " : "", command->arguments, command->summary);
+    buffer_print(page, "usage: airgate %s%s%s [options]\n%s\n\n", command->words, command->arguments[0] ? " " : "",
+                 command->arguments, command->summary);
     print_options(page, command->options);
     print_options(page, common_options);
 }
@@ -253,8 +255,9 @@ void cli_print_reference(struct buffer *ret_page)
         if (option && option->name)
             buffer_append_text(ret_page, "| option | |\n|---|---|\n");
         for (; option && option->name; option++)
-            buffer_print(ret_page, "| `--%s%s%s` | %s%s |\n", option->name, option->value_name ? " " : "", option->value_name ? option->value_name : "",
-                         option->help, option->may_repeat ? "; may be given several times" : "");
+            buffer_print(ret_page, "| `--%s%s%s` | %s%s |\n", option->name, option->value_name ? " " : "",
+                         option->value_name ? option->value_name : "", option->help,
+                         option->may_repeat ? "; may be given several times" : "");
         buffer_append_text(ret_page, "\n");
     }
 }

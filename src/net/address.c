@@ -56,7 +56,7 @@ struct slice address_format(const struct address *address, char ret_text[ADDRESS
 static uint8_t prefix_mask(unsigned bits, unsigned index)
 {
     unsigned covered = bits > 8 * index ? bits - 8 * index : 0;
-    return covered >= 8 ? 0xff : (uint8_t)(0xff00U >> covered);
+    return (uint8_t)(covered >= 8 ? 0xffU : (0xff00U >> covered) & 0xffU);
 }
 
 static bool has_prefix(const uint8_t bytes[16], const uint8_t prefix[16], unsigned bits)

@@ -1,0 +1,321 @@
+/* An HTTP server like the workers', on a loop of its own, with two kinds of listeners: the admin addresses, which answer GET only
+ * and change nothing, and the control socket, which takes commands. The control socket is told apart by its listener's server:
+ * there are two servers on the one loop. */
+#include "admin/admin.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bookkeeper/command.h"
+#include "json/writer.h"
+#include "net/server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGE_MOST_BYTES = 64 << 20, COMMAND_MOST_BYTES = 1 << 20, ADDRESSES_MOST = 16 };
+
+struct admin {
+    const struct config *config;
+    struct bookkeeper *bookkeeper;
+    struct gateway *gateway;
+    struct loop *loop;
+    struct server *pages, *control;
+    pthread_t thread;
+    char addresses[ADDRESSES_MOST][128];
+    size_t address_count;
+    char socket_path[108];
+    _Atomic bool is_draining;
+};
+
+/* --- pages --- */
+
+static void answer(struct exchange *exchange, unsigned status, const char *type, struct slice body)
+{
+    char lines[128];
+    int length = snprintf(lines, sizeof(lines), "Content-Type: %s\r\nCache-Control: no-store\r\n", type);
+    exchange_answer(exchange, status, slice_of(lines, (size_t)length), body);
+}
+
+static void show_live(struct admin *admin, struct exchange *exchange)
+{
+    (void)admin;
+    answer(exchange, 200, "text/plain", SLICE("ok\n"));
+}
+
+static void show_ready(struct admin *admin, struct exchange *exchange)
+{
+    struct bookkeeper_statistics statistics;
+    bookkeeper_statistics(admin->bookkeeper, &statistics);
+    if (atomic_load(&admin->is_draining))
+        answer(exchange, 503, "text/plain", SLICE("draining\n"));
+    else if (statistics.is_failing)
+        answer(exchange, 503, "text/plain", SLICE("the store cannot be written\n"));
+    else
+        answer(exchange, 200, "text/plain", SLICE("ok\n"));
+}
+
+static void print_seconds(struct buffer *page, const char *name, const char *help, uint64_t nanoseconds)
+{
+    buffer_print(page, "# HELP %s %s\n# TYPE %s counter\n%s %llu.%09llu\n", name, help, name, name,
+                 (unsigned long long)(nanoseconds / 1000000000), (unsigned long long)(nanoseconds % 1000000000));
+}
+
+static void print_bookkeeper(struct admin *admin, struct buffer *page)
+{
+    struct bookkeeper_statistics statistics;
+    bookkeeper_statistics(admin->bookkeeper, &statistics);
+    metrics_print_number(page, "airgate_records_folded_total", "counter", "Records written to the store by this process.",
+                         statistics.folded_records);
+    metrics_print_number(page, "airgate_fold_batches_total", "counter", "Transactions of the bookkeeper.", statistics.batches);
+    metrics_print_number(page, "airgate_fold_failures_total", "counter", "Transactions that failed and are tried again.",
+                         statistics.failed_batches);
+    metrics_print_number(page, "airgate_records_interrupted_total", "counter",
+                         "Requests found open in the journal of a dead process.", statistics.interrupted_records);
+    metrics_print_number(page, "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down.",
+                         statistics.lost_entries);
+    metrics_print_number(page, "airgate_journal_backlog_bytes", "gauge", "Journal bytes that are not in the store yet.",
+                         statistics.backlog_bytes);
+    print_seconds(page, "airgate_bookkeeper_cpu_seconds_total", "CPU time of the bookkeeper.", statistics.cpu_ns);
+}
+
+static uint64_t nanoseconds(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_usec * 1000;
+}
+
+static void print_process(struct buffer *page)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        print_seconds(page, "process_cpu_seconds_total", "CPU time of the process.",
+                      nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime));
+    buffer_append_text(
+        page,
+        "# HELP airgate_build_info The version.\n# TYPE airgate_build_info gauge\nairgate_build_info{version=\"" AIRGATE_VERSION
+        "\"} 1\n");
+}
+
+static void show_metrics(struct admin *admin, struct exchange *exchange)
+{
+    struct metrics sum;
+    struct buffer page;
+    buffer_init(&page, PAGE_MOST_BYTES);
+    gateway_gather(admin->gateway, &sum);
+    metrics_print(&sum, &page);
+    metrics_done(&sum);
+    print_bookkeeper(admin, &page);
+    print_process(&page);
+    answer(exchange, 200, "text/plain; version=0.0.4", buffer_slice(&page));
+    buffer_done(&page);
+}
+
+static void show_index(struct admin *admin, struct exchange *exchange)
+{
+    (void)admin;
+    answer(exchange, 200, "text/plain", SLICE("airgate " AIRGATE_VERSION "\n/livez\n/readyz\n/metrics\n"));
+}
+
+static const struct {
+    const char *path;
+    void (*show)(struct admin *admin, struct exchange *exchange);
+} pages[] = { { "/", show_index }, { "/livez", show_live }, { "/readyz", show_ready }, { "/metrics", show_metrics } };
+
+static void on_page_request(void *owner, struct exchange *exchange)
+{
+    struct admin *admin = owner;
+    const struct http_request_head *head = exchange_request(exchange);
+    bool reads = head->method == HTTP_GET || head->method == HTTP_HEAD;
+    size_t i = 0;
+    while (i < ARRAY_LENGTH(pages) && !slice_is(head->path, pages[i].path))
+        i++;
+    if (!reads)
+        answer(exchange, 405, "text/plain", SLICE("only GET is answered here\n"));
+    else if (i == ARRAY_LENGTH(pages))
+        answer(exchange, 404, "text/plain", SLICE("there is /livez, /readyz and /metrics\n"));
+    else
+        pages[i].show(admin, exchange);
+    exchange_release(exchange);
+}
+
+static void on_unused_body(void *owner, struct exchange *exchange, struct slice bytes, bool complete)
+{
+    (void)owner;
+    (void)exchange;
+    (void)bytes;
+    (void)complete;
+}
+
+static void on_nothing(void *owner, struct exchange *exchange)
+{
+    (void)owner;
+    (void)exchange;
+}
+
+/* --- commands --- */
+
+static void keys_changed(void *owner)
+{
+    bookkeeper_keys_changed(owner);
+}
+
+struct command {
+    struct admin *admin;
+    struct slice request;
+    struct buffer answer;
+};
+
+/* Bookkeeper's thread. */
+static void run_command(struct store *store, void *argument)
+{
+    struct command *command = argument;
+    const struct command_target target = { .store = store, .keys_changed = keys_changed, .owner = command->admin->bookkeeper };
+    command_run(&target, command->request, &command->answer);
+}
+
+static void on_command_request(void *owner, struct exchange *exchange)
+{
+    (void)owner;
+    if (exchange_request(exchange)->method == HTTP_POST) {
+        exchange_collect_body(exchange, COMMAND_MOST_BYTES);
+        return;
+    }
+    answer(exchange, 405, "text/plain", SLICE("commands are posted\n"));
+    exchange_release(exchange);
+}
+
+static void on_command_body(void *owner, struct exchange *exchange, struct slice bytes, bool complete)
+{
+    struct command command = { .admin = owner, .request = bytes };
+    if (!complete)
+        return;
+    buffer_init(&command.answer, PAGE_MOST_BYTES);
+    bookkeeper_call(command.admin->bookkeeper, run_command, &command);
+    answer(exchange, 200, "application/json", buffer_slice(&command.answer));
+    buffer_done(&command.answer);
+    exchange_release(exchange);
+}
+
+static void on_command_gone(void *owner, struct exchange *exchange)
+{
+    (void)owner;
+    exchange_release(exchange);
+}
+
+static const struct server_callbacks page_callbacks = {
+    .on_request = on_page_request, .on_body = on_unused_body, .on_drained = on_nothing, .on_gone = on_nothing
+};
+static const struct server_callbacks command_callbacks = {
+    .on_request = on_command_request, .on_body = on_command_body, .on_drained = on_nothing, .on_gone = on_command_gone
+};
+
+/* --- starting --- */
+
+bool admin_socket_path(const char *data_dir, char *ret_path, size_t size)
+{
+    int length = snprintf(ret_path, size, "%s/control.sock", data_dir);
+    return length > 0 && (size_t)length < size && length < 108;
+}
+
+static bool fail(char *ret_error, const char *address, const char *problem)
+{
+    (void)snprintf(ret_error, ADMIN_ERROR_BYTES, "cannot listen on %s: %s", address, problem);
+    return false;
+}
+
+static bool open_pages(struct admin *admin, char *ret_error)
+{
+    const struct config_listens *listens = &admin->config->admin.listen;
+    char problem[256] = "";
+    for (size_t i = 0; i < listens->count && i < ADDRESSES_MOST; i++) {
+        const struct config_listen *listen = &listens->items[i];
+        const struct listener_settings settings = { .address = listen->address };
+        if (listen->certificate)
+            return fail(ret_error, listen->address,
+                        "the admin listener does not serve TLS; put it behind a proxy or keep it on loopback");
+        int descriptor = listener_open(listen->address, false, 128, problem, sizeof(problem));
+        if (descriptor < 0)
+            return fail(ret_error, listen->address, problem);
+        listener_address(descriptor, admin->addresses[i], sizeof(admin->addresses[i]));
+        server_listen(admin->pages, descriptor, &settings);
+        admin->address_count++;
+    }
+    return true;
+}
+
+static bool open_control(struct admin *admin, char *ret_error)
+{
+    char address[128], problem[256] = "";
+    if (!admin_socket_path(admin->config->data_dir, admin->socket_path, sizeof(admin->socket_path)))
+        return fail(ret_error, admin->config->data_dir, "the path is too long for a UNIX socket");
+    (void)unlink(admin->socket_path); /* of a dead process: the lock is ours */
+    (void)snprintf(address, sizeof(address), "unix:%s", admin->socket_path);
+    mode_t before = umask(0177);
+    int descriptor = listener_open(address, false, 16, problem, sizeof(problem));
+    (void)umask(before);
+    if (descriptor < 0)
+        return fail(ret_error, address, problem);
+    const struct listener_settings settings = { .address = address };
+    server_listen(admin->control, descriptor, &settings);
+    return true;
+}
+
+static void *run_thread(void *argument)
+{
+    struct admin *admin = argument;
+    loop_run(admin->loop);
+    return NULL;
+}
+
+static void free_all(struct admin *admin)
+{
+    server_free(admin->pages);
+    server_free(admin->control);
+    loop_free(admin->loop);
+    if (admin->socket_path[0])
+        (void)unlink(admin->socket_path);
+    free(admin);
+}
+
+struct admin *admin_start(const struct config *config, struct bookkeeper *bookkeeper, struct gateway *gateway, char *ret_error)
+{
+    struct server_limits limits;
+    struct admin *admin = allocate_zeroed(1, sizeof(*admin));
+    *admin = (struct admin){ .config = config, .bookkeeper = bookkeeper, .gateway = gateway };
+    server_limits_default(&limits);
+    limits.connections = 256;
+    admin->loop = loop_new();
+    admin->pages = server_new(admin->loop, &limits, &page_callbacks, admin);
+    admin->control = server_new(admin->loop, &limits, &command_callbacks, admin);
+    if (!open_pages(admin, ret_error) || !open_control(admin, ret_error)) {
+        free_all(admin);
+        return NULL;
+    }
+    int started = pthread_create(&admin->thread, NULL, run_thread, admin);
+    invariant(started == 0);
+    return admin;
+}
+
+const char *admin_address(const struct admin *admin, size_t index)
+{
+    return index < admin->address_count ? admin->addresses[index] : NULL;
+}
+
+void admin_set_draining(struct admin *admin)
+{
+    atomic_store(&admin->is_draining, true);
+}
+
+void admin_stop(struct admin *admin)
+{
+    if (!admin)
+        return;
+    loop_stop(admin->loop);
+    (void)pthread_join(admin->thread, NULL);
+    free_all(admin);
+}

@@ -1,0 +1,239 @@
+/* airgate serve, check.
+ *
+ * serve: config -> lock -> bookkeeper -> gateway -> admin, then waits for a signal. SIGTERM and SIGINT drain: /readyz says 503 at
+ * once, no new connections, running requests end within drain_timeout; a second signal ends at once. */
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bookkeeper/lock.h"
+#include "cli/cli.h"
+#include "config/config.h"
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct serving {
+    struct config *config;
+    struct snapshot *snapshot;
+    int lock;
+    struct bookkeeper *bookkeeper;
+    struct gateway *gateway;
+    struct admin *admin;
+};
+
+/* --- config --- */
+
+static bool load(const char *path, struct config **ret_config, struct snapshot **ret_snapshot)
+{
+    struct config_errors errors;
+    config_errors_init(&errors, path ? path : "(no config file)");
+    *ret_snapshot = NULL;
+    *ret_config = config_load(path, NULL, NULL, &errors);
+    if (*ret_config)
+        *ret_snapshot = snapshot_build(*ret_config, &errors);
+    if (!*ret_snapshot) {
+        struct slice text = buffer_slice(&errors.text);
+        (void)fprintf(stderr, "%.*s", SLICE_ARGS(text));
+        if (errors.count > CONFIG_ERRORS_MOST)
+            (void)fprintf(stderr, "and %zu more\n", errors.count - CONFIG_ERRORS_MOST);
+        config_free(*ret_config);
+        *ret_config = NULL;
+    }
+    config_errors_done(&errors);
+    return *ret_snapshot != NULL;
+}
+
+static int run_check(const struct cli_invocation *invocation)
+{
+    struct config *config;
+    struct snapshot *snapshot;
+    const char *path = cli_config_path(invocation);
+    if (!load(path, &config, &snapshot))
+        return CLI_FAILED;
+    (void)printf("%s: ok: %zu providers, %zu models, %zu accounts, %zu purposes, version %s\nprices: %s\n",
+                 path ? path : "(no config file)", snapshot->provider_count, snapshot->model_count, snapshot->account_count,
+                 snapshot->purpose_count, config->version, price_catalogue_source());
+    for (size_t i = 0; i < snapshot->model_count; i++)
+        if (!snapshot->models[i].price)
+            (void)printf("note: model %.*s has no price: its requests are recorded as unpriced\n",
+                         SLICE_ARGS(snapshot->models[i].name));
+    snapshot_free(snapshot);
+    config_free(config);
+    return CLI_OK;
+}
+
+/* --- process --- */
+
+/* sd_notify(3): a datagram to $NOTIFY_SOCKET. */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+        return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return;
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (sendto(descriptor, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, length) < 0)
+        LOG_WARN("notify_failed", log_text("problem", strerror(errno)));
+    (void)close(descriptor);
+}
+
+/* Provider keys are in memory: no core dumps, no ptrace by others. As many descriptors as may be. */
+static void prepare_process(void)
+{
+    struct rlimit limit;
+    const struct rlimit no_core = { 0, 0 };
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static uint32_t worker_count(const struct config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return config->workers > 0 ? (uint32_t)config->workers : cores > 0 ? (uint32_t)cores : 1;
+}
+
+/* Signals are blocked in every thread and taken by the main thread alone. */
+static void block_signals(sigset_t *ret_signals)
+{
+    (void)sigemptyset(ret_signals);
+    (void)sigaddset(ret_signals, SIGTERM);
+    (void)sigaddset(ret_signals, SIGINT);
+    (void)sigaddset(ret_signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* --- starting --- */
+
+static bool start_bookkeeper(struct serving *serving, uint32_t workers)
+{
+    char problem[BOOKKEEPER_ERROR_BYTES] = "";
+    struct bookkeeper_settings settings = { .data_dir = serving->config->data_dir,
+                                            .journal_dir = serving->config->journal_dir,
+                                            .workers = workers,
+                                            .keep_ms = (int64_t)serving->config->retention.max_age_ms,
+                                            .keep_bytes = serving->config->retention.max_bytes };
+    journal_settings_default(&settings.journal);
+    settings.journal.segment_count = (uint32_t)(serving->config->journal_size / settings.journal.segment_bytes);
+    serving->bookkeeper = bookkeeper_start(&settings, problem);
+    if (!serving->bookkeeper)
+        (void)cli_fail("%s", problem);
+    return serving->bookkeeper != NULL;
+}
+
+static bool start(struct serving *serving)
+{
+    char problem[GATEWAY_ERROR_BYTES] = "";
+    uint32_t workers = worker_count(serving->config);
+    if (lock_take(serving->config->data_dir, &serving->lock, problem) != LOCK_TAKEN || !start_bookkeeper(serving, workers)) {
+        if (problem[0])
+            (void)cli_fail("%s", problem);
+        return false;
+    }
+    serving->gateway = gateway_start(serving->config, serving->snapshot, serving->bookkeeper, workers, problem);
+    if (serving->gateway) {
+        bookkeeper_on_keys(serving->bookkeeper, gateway_set_keys, serving->gateway);
+        serving->admin = admin_start(serving->config, serving->bookkeeper, serving->gateway, problem);
+    }
+    if (!serving->admin)
+        (void)cli_fail("%s", problem);
+    return serving->admin != NULL;
+}
+
+static void announce(const struct serving *serving)
+{
+    const char *address;
+    struct key_table *keys = bookkeeper_keys(serving->bookkeeper);
+    for (size_t i = 0; (address = gateway_address(serving->gateway, i)); i++)
+        LOG_INFO("listening", log_text("address", address), log_uint("workers", worker_count(serving->config)));
+    for (size_t i = 0; (address = admin_address(serving->admin, i)); i++)
+        LOG_INFO("admin_listening", log_text("address", address));
+    LOG_INFO("ready", log_text("version", AIRGATE_VERSION),
+             log_text("config", serving->config->file ? serving->config->file : "(none)"),
+             log_text("config_version", serving->config->version), log_uint("providers", serving->snapshot->provider_count),
+             log_uint("models", serving->snapshot->model_count), log_uint("keys", key_table_count(keys)));
+    if (serving->snapshot->provider_count == 0)
+        LOG_WARN("no_provider", log_text("mend", "set OPENAI_API_KEY, or name providers in a config file"));
+    key_table_unref(keys);
+    notify("READY=1");
+}
+
+/* --- ending --- */
+
+static void drain(struct serving *serving, const sigset_t *signals)
+{
+    uint64_t until = clock_monotonic_ns() + serving->config->drain_timeout_ms * 1000000;
+    LOG_INFO("draining", log_uint("timeout_ms", serving->config->drain_timeout_ms));
+    notify("STOPPING=1");
+    admin_set_draining(serving->admin);
+    gateway_drain(serving->gateway);
+    const struct timespec pause = { .tv_nsec = 20000000 };
+    while (gateway_open_requests(serving->gateway) > 0 && clock_monotonic_ns() < until)
+        if (sigtimedwait(signals, NULL, &pause) > 0)
+            break; /* a second signal: at once */
+}
+
+static void stop(struct serving *serving)
+{
+    admin_stop(serving->admin);
+    if (serving->gateway)
+        gateway_stop(serving->gateway);
+    bookkeeper_stop(serving->bookkeeper);
+    gateway_free(serving->gateway);
+    if (serving->lock >= 0)
+        (void)close(serving->lock);
+    snapshot_free(serving->snapshot);
+    config_free(serving->config);
+}
+
+static int run_serve(const struct cli_invocation *invocation)
+{
+    struct serving serving = { .lock = -1 };
+    enum log_level level;
+    sigset_t signals;
+    int received = 0;
+    if (!load(cli_config_path(invocation), &serving.config, &serving.snapshot))
+        return CLI_FAILED;
+    if (log_level_parse(slice_text(serving.config->log_level), &level))
+        log_set_level(level);
+    prepare_process();
+    block_signals(&signals);
+    bool started = start(&serving);
+    if (started) {
+        announce(&serving);
+        do
+            (void)sigwait(&signals, &received);
+        while (received == SIGHUP); /* reloading comes with a later version */
+        drain(&serving, &signals);
+    }
+    stop(&serving);
+    if (started)
+        LOG_INFO("stopped", log_int("signal", received));
+    return started ? CLI_OK : CLI_FAILED;
+}
+
+static const struct cli_command commands[] = {
+    { "serve", "", 0, 0, "runs the gateway", NULL, run_serve },
+    { "check", "", 0, 0, "checks the config; errors as file:line:column: message", NULL, run_check },
+};
+
+const struct cli_group cli_group_serve = { commands, ARRAY_LENGTH(commands) };
