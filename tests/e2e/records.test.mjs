@@ -1,6 +1,7 @@
 // What the gateway recorded and what the provider billed are the same, to the nano-dollar; and only its owner can read a record.
+import { statSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { assert, errorOf, modelsFor, promptMarker, until, useGateway } from './lib/harness.mjs';
+import { assert, errorOf, modelsFor, nano, promptMarker, until, useGateway } from './lib/harness.mjs';
 
 const prices = {
   'gpt-test': { input: '0.15', output: '0.6' },
@@ -15,12 +16,6 @@ const prices = {
 const models = Object.fromEntries(Object.entries(prices).map(([name, rates]) =>
   [name, { ...modelsFor([name])[name], price: Object.fromEntries(Object.entries(rates).map(([key, text]) => [key, text])) }]));
 const used = useGateway({ simulator: { prices }, gateway: { models: { ...models, unpriced: { targets: ['local/unpriced'] } } } });
-
-/** "0.000123456" → nano-dollars, exactly. */
-function nano(usd) {
-  const [whole, fraction = ''] = String(usd).split('.');
-  return BigInt(whole) * 1000000000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
-}
 
 describe('cost', () => {
   test('every request of every kind costs what the provider billed', async () => {
@@ -136,10 +131,9 @@ describe('a record', () => {
     assert.equal(nano(record.cost_usd), 0n);
   });
 
-  test('backup while running holds the records', async () => {
+  test('backup while running holds the records', () => {
     const file = `${used.gateway.directory}/backup.db`;
     used.gateway.cli(['backup', file]);
-    const { statSync } = await import('node:fs');
     assert.ok(statSync(file).size > 1000);
   });
 });

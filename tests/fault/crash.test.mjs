@@ -1,7 +1,7 @@
 // kill -9 under load, again and again: after each restart every answered request has exactly one record, with its true cost, and the
 // sums are the records' sums.
 import { test } from 'node:test';
-import { assert, eventsOf, sdk, sleep, startGateway, startSimulator } from '../e2e/lib/harness.mjs';
+import { assert, eventsOf, nano, sdk, sleep, startGateway, startSimulator } from '../e2e/lib/harness.mjs';
 
 const ROUNDS = 3;
 const CLIENTS = 12;
@@ -20,9 +20,6 @@ async function client(gateway, secret, answered, number) {
     }
   }
 }
-
-const nano = (usd) => BigInt(usd.replace('.', '').padEnd(usd.indexOf('.') + 9, '0').slice(0, usd.indexOf('.') + 9));
-const toNano = (usd) => (usd.includes('.') ? nano(usd) : BigInt(usd) * 1000000000n);
 
 test('no answered request is lost, none is doubled', async () => {
   const simulator = await startSimulator({ prices: { '*': { input: '0.15', output: '0.6' } } });
@@ -50,7 +47,7 @@ test('no answered request is lost, none is doubled', async () => {
   for (const id of answered) {
     const record = byId.get(id);
     assert.equal(record.outcome, 'completed', id);
-    assert.equal(toNano(record.cost_usd), BigInt(billed.get(id).cost_nano_usd), id);
+    assert.equal(nano(record.cost_usd), BigInt(billed.get(id).cost_nano_usd), id);
   }
   for (const record of records) assert.ok(['completed', 'interrupted', 'cancelled', 'failed'].includes(record.outcome), record.outcome);
   await gateway.stop();

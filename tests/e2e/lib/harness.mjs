@@ -47,3 +47,9 @@ export async function errorOf(answer, status, failureClass) {
   else if (failureClass) assert.equal(answer.headers.get('x-airgate-class'), failureClass);
   return error;
 }
+
+/** "0.000123456" dollars as a whole number of nano-dollars, exactly. */
+export function nano(usd) {
+  const [whole, fraction = ''] = String(usd).split('.');
+  return BigInt(whole) * 1000000000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
+}

@@ -1,10 +1,12 @@
 // HTTP by hand: exact bytes out, everything that comes back.
 import { connect } from 'node:net';
 
-/** An open socket that gathers what arrives. */
+/** An open socket that gathers what arrives; length and tail (the last 64 bytes) say how far it is without looking at all of it. */
 export class Wire {
   constructor(port) {
-    this.received = Buffer.alloc(0);
+    this.pieces = [];
+    this.length = 0;
+    this.tail = '';
     this.closed = false;
     this.socket = connect(port, '127.0.0.1');
     this.socket.setNoDelay(true);
@@ -12,7 +14,12 @@ export class Wire {
       this.socket.on('error', (error) => { this.error = error; });
       this.socket.on('close', () => { this.closed = true; done(); });
     });
-    this.socket.on('data', (bytes) => { this.received = Buffer.concat([this.received, bytes]); this.#wake?.(); });
+    this.socket.on('data', (bytes) => {
+      this.pieces.push(bytes);
+      this.length += bytes.length;
+      this.tail = (this.tail + bytes.subarray(-64).toString('latin1')).slice(-64);
+      this.#wake?.();
+    });
     this.opened = new Promise((done) => this.socket.on('connect', done));
     this.ended.then(() => this.#wake?.());
   }
@@ -23,8 +30,10 @@ export class Wire {
     return new Promise((done) => this.socket.write(bytes, 'latin1', done));
   }
 
+  /** All that has arrived, one character per byte. */
   text() {
-    return this.received.toString('latin1');
+    if (this.pieces.length > 1) this.pieces = [Buffer.concat(this.pieces)];
+    return this.pieces[0]?.toString('latin1') ?? '';
   }
 
   /** Until test(text) is true, the peer closed, or time is up. */
