@@ -77,13 +77,17 @@ export function cpuByThread(pid) {
   return result;
 }
 
-/** Memory in bytes of a process and its children: what is theirs (Pss) and what is resident (Rss). */
+/** Memory in bytes of a process and its children: what is theirs (Pss; only root may look at some) and what is resident (Rss). */
 export function memoryOf(pid) {
   let pss = 0, rss = 0;
   for (const member of childrenOf(pid)) {
-    const text = readFileSync(`/proc/${member}/smaps_rollup`, 'utf8');
-    pss += Number(/^Pss:\s+(\d+)/m.exec(text)[1]) * 1024;
-    rss += Number(/^Rss:\s+(\d+)/m.exec(text)[1]) * 1024;
+    const resident = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    rss += resident;
+    try {
+      pss += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'))[1]) * 1024;
+    } catch {
+      pss += resident;
+    }
   }
   return { pss, rss };
 }

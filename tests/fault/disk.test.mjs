@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { assert, baseConfig, Gateway, sleep, startSimulator, temporaryDirectory, until } from '../e2e/lib/harness.mjs';
 
-const MEGABYTES = 160;
+const MEGABYTES = 64;
 const canMount = spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt'], { stdio: 'ignore' }).status === 0;
 
 test('a full disk', { skip: canMount ? false : 'needs the right to mount a tmpfs in a namespace of its own' }, async () => {
@@ -13,7 +13,7 @@ test('a full disk', { skip: canMount ? false : 'needs the right to mount a tmpfs
   const directory = temporaryDirectory();
   const mounted = join(directory, 'small');
   mkdirSync(mounted);
-  const config = baseConfig(directory, simulator, { models: ['gpt-test'], more: { data_dir: join(mounted, 'data') } });
+  const config = baseConfig(directory, simulator, { models: ['gpt-test'], more: { data_dir: join(mounted, 'data'), journal_size: '1MiB' } });
   const gateway = new Gateway(directory, config);
   const wrap = (command) => ['unshare', '-m', 'sh', '-c',
     `mount -t tmpfs -o size=${MEGABYTES}m tmpfs "${mounted}" && exec "$0" "$@"`, ...command];

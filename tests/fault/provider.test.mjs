@@ -1,20 +1,26 @@
 // A provider that is down, refuses, resets, hangs, answers garbage or breaks off: each time the right status and class, nothing
 // leaked, and the gateway serves on.
 import { describe, test } from 'node:test';
-import { assert, errorOf, eventsOf, modelsFor, sdk, until, useGateway } from '../e2e/lib/harness.mjs';
+import { assert, errorOf, eventsOf, modelsFor, price, sdk, until, useGateway } from '../e2e/lib/harness.mjs';
 
 const models = ['gpt-test', 'sim-refuse', 'sim-reset', 'sim-hang', 'sim-garbage', 'sim-half-head', 'sim-bad-header', 'sim-double-length',
   'sim-both-framings', 'sim-wrong-length', 'sim-short-length', 'sim-half-chunk', 'sim-bad-chunk', 'sim-extra', 'sim-empty', 'sim-not-json',
   'sim-redirect', 'sim-compressed', 'sim-until-close', 'sim-big-header-200000', 'sim-no-usage', 'sim-nonsense-usage', 'sim-event-bytes-1048576',
   'sim-event-bytes-20000000', 'sim-drip-17-drip-interval-1', 'sim-stream-close-after-3', 'sim-stream-reset-after-3', 'sim-stream-hang-after-3',
   'sim-stream-error-after-3', 'sim-stream-end-after-3', 'sim-no-done', 'sim-close', 'sim-latency-300', 'sim-stream-close-after-0'];
+const impatient = { 'impatient-first': 'sim-hang', 'impatient-idle': 'sim-stream-hang-after-3', 'impatient-total': 'sim-chunks-100-interval-50' };
 const used = useGateway({
   gateway: (simulator) => ({
-    models: { ...modelsFor(models), ...modelsFor(['down-model'], 'down'), ...modelsFor(['nowhere-model'], 'nowhere') },
+    models: {
+      ...modelsFor(models), ...Object.fromEntries(Object.entries(impatient).map(([name, upstream]) => [name, { targets: [`impatient/${upstream}`], price }])),
+      ...modelsFor(['down-model'], 'down'), ...modelsFor(['nowhere-model'], 'nowhere'),
+    },
     more: {
       providers: {
         local: { type: 'openai', base_url: `${simulator.url}/v1`, api_key: simulator.key, allow_private: true },
         down: { type: 'openai', base_url: 'http://127.0.0.1:1/v1', api_key: simulator.key, allow_private: true },
+        impatient: { type: 'openai', base_url: `${simulator.url}/v1`, api_key: simulator.key, allow_private: true,
+          timeouts: { first_byte: '300ms', idle: '300ms', total: '1500ms' } },
         nowhere: { type: 'openai', base_url: 'http://no-such-host.invalid/v1', api_key: simulator.key },
       },
     },
@@ -68,6 +74,19 @@ describe('no answer, or none that can be used', () => {
       assert.ok(performance.now() - began < 3000);
       assert.ok(await used.simulator.outcomeOf('sim-hang', 'cancelled'), 'the provider\'s work was cancelled');
     });
+
+  test('the provider\'s own deadlines: first byte', async () => {
+    await errorOf(await ask('impatient-first'), 504, 'timeout_first_byte');
+  });
+
+  test('the provider\'s own deadlines: between bytes, and in all', async () => {
+    for (const [model, failureClass] of [['impatient-idle', 'timeout_idle'], ['impatient-total', 'timeout_total']]) {
+      const answer = await ask(model, { stream: true });
+      const { text } = await readAll(answer);
+      assert.ok(eventsOf(text).at(-1).data.error, model);
+      assert.equal((await used.gateway.recordOf(answer.headers.get('x-request-id'))).class, failureClass);
+    }
+  });
 });
 
 describe('answers that break off', () => {
