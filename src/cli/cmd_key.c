@@ -1,0 +1,240 @@
+/* airgate key create, list, show, rotate, revoke. */
+#include "cli/control.h"
+#include "cli/table.h"
+
+enum { REQUEST_MOST_BYTES = 1 << 20, PAGE_MOST_BYTES = 64 << 20 };
+
+static const struct cli_option json_option[] = { { "json", NULL, false, "print JSON" }, { 0 } };
+
+static const struct cli_option create_options[] = {
+    { "account", "PATH", false, "whose key it is: acme/support" },
+    { "name", "NAME", false, "what it is for, for people" },
+    { "models", "A,B", true, "models that it may use (default: the account's); * matches any run of characters" },
+    { "purposes", "A,B", true, "purposes that it may name (default: the account's)" },
+    { "capabilities", "A,B", true, "kinds of endpoints that it may use: chat, embeddings, ... (default: all)" },
+    { "addresses", "A,B", true, "client addresses and ranges from which it may be used (default: any)" },
+    { "expires", "TIME", false, "90d, 2026-12-31 or 2026-12-31T12:00:00Z (default: never)" },
+    { "json", NULL, false, "print JSON" },
+    { 0 },
+};
+
+static const struct cli_option rotate_options[] = {
+    { "grace", "TIME", false, "how long the old secret still works: 24h (default), 0 for not at all" },
+    { "json", NULL, false, "print JSON" },
+    { 0 },
+};
+
+/* --- requests --- */
+
+static void put_value(const struct cli_invocation *invocation, const char *option, struct json_writer *writer)
+{
+    const char *value = cli_value(invocation, option, 0);
+    if (value)
+        json_put_text(writer, option, value);
+}
+
+/* --models a,b --models c */
+static void put_list(const struct cli_invocation *invocation, const char *option, struct json_writer *writer)
+{
+    const char *value;
+    json_write_key(writer, option);
+    json_open_array(writer);
+    for (size_t i = 0; (value = cli_value(invocation, option, i)); i++) {
+        struct slice rest = slice_text(value);
+        while (rest.length > 0)
+            json_write_string(writer, slice_trim(slice_cut(&rest, ',')));
+    }
+    json_close_array(writer);
+}
+
+static void put_create(const struct cli_invocation *invocation, struct json_writer *writer)
+{
+    static const char *const lists[] = { "models", "purposes", "capabilities", "addresses" };
+    put_value(invocation, "account", writer);
+    put_value(invocation, "name", writer);
+    put_value(invocation, "expires", writer);
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+        put_list(invocation, lists[i], writer);
+}
+
+static void put_id(const struct cli_invocation *invocation, struct json_writer *writer)
+{
+    json_put_text(writer, "id", cli_argument(invocation, 0));
+}
+
+static void put_rotate(const struct cli_invocation *invocation, struct json_writer *writer)
+{
+    put_id(invocation, writer);
+    put_value(invocation, "grace", writer);
+}
+
+static void put_nothing(const struct cli_invocation *invocation, struct json_writer *writer)
+{
+    (void)invocation;
+    (void)writer;
+}
+
+/* --- answers --- */
+
+static struct slice join(struct control_answer *answer, const struct json_node *key, const char *name)
+{
+    struct buffer text;
+    buffer_init(&text, REQUEST_MOST_BYTES);
+    const struct json_node *list = json_member(&answer->document, key, name);
+    for (const struct json_node *item = json_first(&answer->document, list); item; item = json_next(&answer->document, item)) {
+        struct slice one;
+        if (buffer_length(&text) > 0)
+            buffer_append_byte(&text, ',');
+        if (json_string(&answer->document, item, &answer->arena, &one))
+            buffer_append(&text, one);
+    }
+    struct slice joined = buffer_length(&text) > 0 ? arena_copy(&answer->arena, buffer_slice(&text)) : SLICE("any");
+    buffer_done(&text);
+    return joined;
+}
+
+static int show_table(struct control_answer *answer)
+{
+    static const char *const titles[] = { "id", "name", "account", "models", "purposes", "expires", "state" };
+    static const bool is_number[ARRAY_LENGTH(titles)] = { false };
+    struct text_table table;
+    struct buffer page;
+    text_table_init(&table, &answer->arena, titles, is_number, ARRAY_LENGTH(titles));
+    const struct json_node *keys = control_member(answer, "keys");
+    for (const struct json_node *key = json_first(&answer->document, keys); key; key = json_next(&answer->document, key)) {
+        struct slice revoked = control_text(answer, key, "revoked"), expires = control_text(answer, key, "expires");
+        const struct slice cells[ARRAY_LENGTH(titles)] = {
+            control_text(answer, key, "id"),
+            control_text(answer, key, "name"),
+            control_text(answer, key, "account"),
+            join(answer, key, "models"),
+            join(answer, key, "purposes"),
+            expires.length > 0 ? expires : SLICE("never"),
+            revoked.length > 0 ? SLICE("revoked") : SLICE("active"),
+        };
+        text_table_add(&table, cells);
+    }
+    buffer_init(&page, PAGE_MOST_BYTES);
+    text_table_print(&table, &page);
+    int result = cli_print(buffer_slice(&page));
+    buffer_done(&page);
+    return result;
+}
+
+static int show_secret(struct control_answer *answer)
+{
+    const struct json_node *key = control_member(answer, "key");
+    struct slice line = arena_print(
+        &answer->arena,
+        "key      %.*s\naccount  %.*s\nname     %.*s\nsecret   %.*s\n\nThe secret is shown this once; only its digest is kept.\n",
+        SLICE_ARGS(control_text(answer, key, "id")), SLICE_ARGS(control_text(answer, key, "account")),
+        SLICE_ARGS(control_text(answer, key, "name")), SLICE_ARGS(control_text(answer, json_root(&answer->document), "secret")));
+    return cli_print(line);
+}
+
+static int show_json(struct control_answer *answer)
+{
+    return control_print_json(answer, control_member(answer, "key"));
+}
+
+static int show_revoked(struct control_answer *answer)
+{
+    const struct json_node *key = control_member(answer, "key");
+    return cli_print(arena_print(&answer->arena, "%.*s is revoked since %.*s\n", SLICE_ARGS(control_text(answer, key, "id")),
+                                 SLICE_ARGS(control_text(answer, key, "revoked"))));
+}
+
+/* --- running --- */
+
+static bool account_exists(const struct config *config, const char *path)
+{
+    for (size_t i = 0; i < config->accounts.count; i++)
+        if (strcmp(config->accounts.items[i].path, path) == 0)
+            return true;
+    return !config->accounts.is_set;
+}
+
+static const char *next_account(void *owner, size_t index)
+{
+    const struct config *config = owner;
+    return index < config->accounts.count ? config->accounts.items[index].path : NULL;
+}
+
+/* The store knows no config: whether the account is in it is checked here, before a key is made that could never be used. */
+static bool check_account(const struct cli_invocation *invocation, struct config *config)
+{
+    const char *account = cli_value(invocation, "account", 0);
+    if (!account || !cli_value(invocation, "name", 0)) {
+        (void)cli_fail("a key needs --account and --name");
+        return false;
+    }
+    if (account_exists(config, account))
+        return true;
+    const char *nearest = config_nearest(slice_text(account), next_account, config);
+    (void)cli_fail("there is no account %s in %s%s%s%s", account, config->file ? config->file : "the config",
+                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    return false;
+}
+
+static int run(const struct cli_invocation *invocation, const char *command,
+               void (*put)(const struct cli_invocation *invocation, struct json_writer *writer),
+               int (*show)(struct control_answer *answer), bool creates)
+{
+    struct config *config = control_config(invocation);
+    if (!config || (creates && !check_account(invocation, config))) {
+        config_free(config);
+        return CLI_FAILED;
+    }
+    struct buffer request;
+    struct json_writer writer;
+    struct control_answer answer;
+    buffer_init(&request, REQUEST_MOST_BYTES);
+    json_writer_init(&writer, &request);
+    json_open_object(&writer);
+    json_put_text(&writer, "command", command);
+    put(invocation, &writer);
+    json_close_object(&writer);
+    int result = CLI_FAILED;
+    if (control_run(config, buffer_slice(&request), &answer)) {
+        result = cli_is_set(invocation, "json") ? control_print_json(&answer, NULL) : show(&answer);
+        control_answer_done(&answer);
+    }
+    buffer_done(&request);
+    config_free(config);
+    return result;
+}
+
+static int run_create(const struct cli_invocation *invocation)
+{
+    return run(invocation, "key.create", put_create, show_secret, true);
+}
+
+static int run_list(const struct cli_invocation *invocation)
+{
+    return run(invocation, "key.list", put_nothing, show_table, false);
+}
+
+static int run_show(const struct cli_invocation *invocation)
+{
+    return run(invocation, "key.show", put_id, show_json, false);
+}
+
+static int run_rotate(const struct cli_invocation *invocation)
+{
+    return run(invocation, "key.rotate", put_rotate, show_secret, false);
+}
+
+static int run_revoke(const struct cli_invocation *invocation)
+{
+    return run(invocation, "key.revoke", put_id, show_revoked, false);
+}
+
+static const struct cli_command commands[] = {
+    { "key create", "", 0, 0, "makes an API key; its secret is shown once", create_options, run_create },
+    { "key list", "", 0, 0, "lists the keys", json_option, run_list },
+    { "key show", "ID", 1, 1, "shows a key", json_option, run_show },
+    { "key rotate", "ID", 1, 1, "gives a key a new secret; the old one works for a while", rotate_options, run_rotate },
+    { "key revoke", "ID", 1, 1, "ends a key at once", json_option, run_revoke },
+};
+
+const struct cli_group cli_group_key = { commands, ARRAY_LENGTH(commands) };
