@@ -30,6 +30,8 @@ foreach(flag
     -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
   airgate_add_flag(${flag})
 endforeach()
+# snprintf is used where a message may be cut; whether gcc notices depends on the optimisation level.
+airgate_add_flag(-Wno-format-truncation)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   airgate_add_flag(-fcf-protection=full)
   # The oldest CPU we build for: SSE4.2 and POPCNT (x86-64-v2), every server since 2010.
