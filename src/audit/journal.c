@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 enum { HEADER_BYTES = 4096, ENTRY_MAGIC = 0x4c4e524a, FILE_VERSION = 1 };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 enum { MEMORY_MOST = 64 << 20, FILE_MOST = 4 << 20, NAME_MOST = 100, ACCOUNT_DEPTH_MOST = 8 };

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 void price_rates_clear(struct price_rates *ret_rates)

@@ -91,6 +91,7 @@ struct client_call {
     const struct client_callbacks *callbacks;
     void *owner;
     struct client_timings *timings;
+    struct client_timings own_timings; /* of an abandoned call: its owner's memory is gone */
     struct client_call *next, *previous; /* in the pool's queue */
     struct loop_timer timer;
     uint64_t timer_ns; /* when the timer comes */
