@@ -166,11 +166,12 @@ static bool open_listener(struct gateway *gateway, const struct config_listen *l
         listener->descriptors[i] = -1;
     bool is_unix = slice_starts_with(slice_text(listen->address), SLICE("unix:"));
     for (uint32_t i = 0; i < gateway->worker_count; i++) {
-        if (i > 0 && is_unix)
+        if (i == 0)
+            listener->descriptors[0] = listener_open(listen->address, shares && !is_unix, 4096, problem, sizeof(problem));
+        else if (is_unix)
             listener->descriptors[i] = dup(listener->descriptors[0]);
         else
-            listener->descriptors[i] =
-                listener_open(i == 0 ? listen->address : listener->address, shares && !is_unix, 4096, problem, sizeof(problem));
+            listener->descriptors[i] = listener_open_again(listener->descriptors[0], 4096, problem, sizeof(problem));
         if (listener->descriptors[i] < 0)
             return fail(ret_error, listen, problem[0] ? problem : strerror(errno));
         if (i == 0)
