@@ -1,4 +1,4 @@
-/* The thread's cycle: fold what every journal holds, run what was asked for, trim when there was nothing else to do, sleep.
+/* The thread's cycle: fold what every journal holds, run what was asked for, trim a little when that is due, sleep.
  *
  * A batch is read from the journals first (views, nothing is copied), then written in one transaction. When that fails (full disk)
  * the transaction is rolled back and the same batch is written again later: nothing but the store has changed in between. Meanwhile
@@ -15,10 +15,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum {
     CYCLE_MS = 50,  /* how long entries wait for their batch */
-    RETRY_MS = 500, /* after a failed batch */
+    RETRY_MS = 100, /* after a failed batch; doubled each time */
+    RETRY_MOST_MS = 5000,
+    SPILL_AT_PARTS = 4, /* one part in so many of a journal may be held back by requests that stay open */
     TRIM_EVERY_MS = 10000,
     TRIM_MOST = 2000, /* records per trim */
     KEY_MEMORY_BYTES = 256 << 20,
@@ -26,9 +29,9 @@ enum {
 
 struct account_of_journal {
     struct journal *journal;
-    struct journal_cursor cursor;  /* behind what is committed */
     struct journal_cursor reading; /* behind what the batch has read */
     struct fold fold;
+    _Atomic uint64_t held_bytes; /* read, but kept for requests that are still open */
 };
 
 struct asked {
@@ -54,92 +57,124 @@ struct bookkeeper {
     void (*deliver_keys)(void *owner, struct key_table *table);
     void *keys_owner;
     uint64_t last_trim_ms;
-    _Atomic uint64_t folded_records, batches, failed_batches, interrupted_records, lost_entries, cpu_ns;
-    _Atomic bool is_failing;
+    unsigned retry_ms;
+    bool more_is_there;
+    char last_error[STORE_ERROR_BYTES]; /* under the mutex */
+    _Atomic uint64_t folded_records, batches, failed_batches, interrupted_records, lost_entries, cpu_ns, store_bytes;
+    _Atomic uint64_t failing_since_ns; /* 0: it is not */
 };
 
 /* --- folding --- */
+
+static uint64_t spill_bytes(const struct bookkeeper *bookkeeper)
+{
+    return (uint64_t)bookkeeper->settings.journal.segment_bytes * bookkeeper->settings.journal.segment_count / SPILL_AT_PARTS;
+}
+
+static void read_journal(struct account_of_journal *account, uint64_t spill_at_bytes)
+{
+    struct journal_entry entry;
+    struct journal_cursor at = account->reading;
+    while (!fold_is_full(&account->fold) && journal_next(account->journal, &account->reading, &entry)) {
+        fold_add(&account->fold, at, &entry, false);
+        at = account->reading;
+    }
+    fold_choose_spills(&account->fold, account->reading.position, spill_at_bytes);
+}
 
 /* Whether anything is to be written. A batch that failed is kept as it is. */
 static bool read_batch(struct bookkeeper *bookkeeper)
 {
     bool any = false;
+    bookkeeper->more_is_there = false;
     for (uint32_t i = 0; i < bookkeeper->settings.workers; i++) {
         struct account_of_journal *account = &bookkeeper->journals[i];
-        struct journal_entry entry;
-        if (account->fold.count == 0) {
-            account->reading = account->cursor;
-            fold_begin(&account->fold, bookkeeper->epoch, i, account->cursor.sequence);
-            while (account->fold.count < FOLD_MOST_ENTRIES && journal_next(account->journal, &account->reading, &entry)) {
-                bool added = fold_add(&account->fold, &entry);
-                invariant(added);
-            }
-        }
-        any |= account->fold.count > 0;
+        bool is_kept = fold_has_work(&account->fold);
+        if (!is_kept)
+            read_journal(account, spill_bytes(bookkeeper));
+        any |= fold_has_work(&account->fold);
+        bookkeeper->more_is_there |= is_kept || fold_is_full(&account->fold);
     }
     return any;
 }
 
-static enum store_result write_batch(struct bookkeeper *bookkeeper, uint64_t *ret_records)
+static enum store_result write_part(struct bookkeeper *bookkeeper, uint32_t worker)
+{
+    struct account_of_journal *account = &bookkeeper->journals[worker];
+    enum store_result result = fold_write(&account->fold, bookkeeper->store, account->journal);
+    const struct store_position position = { .resume = fold_resume(&account->fold, account->reading),
+                                             .folded = account->fold.folded };
+    return result == STORE_OK ? store_put_position(bookkeeper->store, bookkeeper->epoch, worker, &position) : result;
+}
+
+static enum store_result write_batch(struct bookkeeper *bookkeeper)
 {
     enum store_result result = store_begin(bookkeeper->store);
-    *ret_records = 0;
-    for (uint32_t i = 0; result == STORE_OK && i < bookkeeper->settings.workers; i++) {
-        struct account_of_journal *account = &bookkeeper->journals[i];
-        if (account->fold.count == 0)
-            continue;
-        result = fold_write(&account->fold, bookkeeper->store);
-        if (result == STORE_OK)
-            result = store_put_position(bookkeeper->store, bookkeeper->epoch, i, account->reading);
-        *ret_records += account->fold.records;
-    }
+    for (uint32_t i = 0; result == STORE_OK && i < bookkeeper->settings.workers; i++)
+        if (fold_has_work(&bookkeeper->journals[i].fold))
+            result = write_part(bookkeeper, i);
     return result == STORE_OK ? store_commit(bookkeeper->store) : result;
 }
 
-static void release_batch(struct bookkeeper *bookkeeper)
+/* The batch is in the store: its room in the journals is free. Returns its records. */
+static uint64_t release_batch(struct bookkeeper *bookkeeper)
 {
+    uint64_t records = 0;
     for (uint32_t i = 0; i < bookkeeper->settings.workers; i++) {
         struct account_of_journal *account = &bookkeeper->journals[i];
-        if (account->fold.count == 0)
+        if (!fold_has_work(&account->fold))
             continue;
-        account->cursor = account->reading;
-        account->fold.count = 0;
-        journal_release(account->journal, account->cursor.position);
+        records += account->fold.record_count;
+        struct journal_cursor resume = fold_resume(&account->fold, account->reading);
+        fold_written(&account->fold);
+        atomic_store_explicit(&account->held_bytes, account->reading.position - resume.position, memory_order_relaxed);
+        journal_release(account->journal, resume.position);
     }
+    return records;
+}
+
+static void note_failure(struct bookkeeper *bookkeeper)
+{
+    atomic_fetch_add(&bookkeeper->failed_batches, 1);
+    pthread_mutex_lock(&bookkeeper->mutex);
+    (void)snprintf(bookkeeper->last_error, sizeof(bookkeeper->last_error), "%s", store_error(bookkeeper->store));
+    pthread_mutex_unlock(&bookkeeper->mutex);
+    if (atomic_load(&bookkeeper->failing_since_ns) != 0) {
+        bookkeeper->retry_ms = bookkeeper->retry_ms * 2 < RETRY_MOST_MS ? bookkeeper->retry_ms * 2 : RETRY_MOST_MS;
+        return;
+    }
+    bookkeeper->retry_ms = RETRY_MS;
+    atomic_store(&bookkeeper->failing_since_ns, clock_monotonic_ns());
+    LOG_ERROR("store_failing", log_text("problem", store_error(bookkeeper->store)),
+              log_text("consequence", "records wait in the journals; when those are full, requests are refused"));
 }
 
 /* False: it could not be written. */
-static bool fold_once(struct bookkeeper *bookkeeper, bool *ret_any)
+static bool fold_once(struct bookkeeper *bookkeeper)
 {
-    uint64_t records = 0;
-    *ret_any = read_batch(bookkeeper);
-    if (!*ret_any)
+    if (!read_batch(bookkeeper))
         return true;
-    enum store_result result = write_batch(bookkeeper, &records);
-    bool was_failing = atomic_exchange(&bookkeeper->is_failing, result != STORE_OK);
-    if (result != STORE_OK) {
-        atomic_fetch_add(&bookkeeper->failed_batches, 1);
-        if (!was_failing)
-            LOG_ERROR("store_failing", log_text("problem", store_error(bookkeeper->store)),
-                      log_text("consequence", "records wait in the journals; when those are full, requests are refused"));
+    if (write_batch(bookkeeper) != STORE_OK) {
+        note_failure(bookkeeper);
         store_rollback(bookkeeper->store);
         return false;
     }
-    if (was_failing)
+    uint64_t records = release_batch(bookkeeper);
+    if (atomic_exchange(&bookkeeper->failing_since_ns, 0) != 0)
         LOG_INFO("store_works_again", log_uint("records", records));
-    release_batch(bookkeeper);
     atomic_fetch_add(&bookkeeper->folded_records, records);
     atomic_fetch_add(&bookkeeper->batches, 1);
     return true;
 }
 
-static bool fold_all(struct bookkeeper *bookkeeper)
+/* Everything that was published when it is called. What comes meanwhile waits until it is worth a transaction. */
+static bool fold_what_is_there(struct bookkeeper *bookkeeper)
 {
-    bool any = true;
-    while (any)
-        if (!fold_once(bookkeeper, &any))
-            return false;
-    return true;
+    bool works;
+    do {
+        works = fold_once(bookkeeper);
+    } while (works && bookkeeper->more_is_there);
+    return works;
 }
 
 /* --- keys --- */
@@ -234,10 +269,8 @@ static struct asked *take_asked(struct bookkeeper *bookkeeper)
 
 static void run_asked(struct bookkeeper *bookkeeper)
 {
-    struct asked *asked = take_asked(bookkeeper);
-    if (asked)
-        (void)fold_all(bookkeeper); /* so that a question sees what was answered before it was asked */
-    for (; asked; asked = take_asked(bookkeeper)) {
+    for (struct asked *asked = take_asked(bookkeeper); asked; asked = take_asked(bookkeeper)) {
+        (void)fold_what_is_there(bookkeeper); /* a question sees what was answered before it was asked */
         asked->run(bookkeeper->store, asked->argument);
         if (!asked->done) {
             free(asked);
@@ -256,7 +289,7 @@ static void trim_if_due(struct bookkeeper *bookkeeper)
 {
     uint64_t now_ms = clock_monotonic_ns() / 1000000;
     const struct bookkeeper_settings *settings = &bookkeeper->settings;
-    if ((settings->keep_ms == 0 && settings->keep_bytes == 0) || now_ms - bookkeeper->last_trim_ms < TRIM_EVERY_MS)
+    if (now_ms - bookkeeper->last_trim_ms < TRIM_EVERY_MS)
         return;
     size_t removed = 0;
     int64_t oldest_ns = settings->keep_ms > 0 ? clock_wall_ns() - settings->keep_ms * 1000000 : 0;
@@ -264,6 +297,7 @@ static void trim_if_due(struct bookkeeper *bookkeeper)
         LOG_WARN("trim_failed", log_text("problem", store_error(bookkeeper->store)));
     if (removed < TRIM_MOST)
         bookkeeper->last_trim_ms = now_ms;
+    atomic_store(&bookkeeper->store_bytes, store_bytes(bookkeeper->store));
     if (removed > 0)
         LOG_INFO("records_trimmed", log_uint("count", removed));
 }
@@ -289,15 +323,15 @@ static void *run_thread(void *argument)
     struct bookkeeper *bookkeeper = argument;
     bool goes_on = true;
     while (goes_on) {
-        bool any = false, works = fold_once(bookkeeper, &any);
+        bool works = fold_what_is_there(bookkeeper);
         run_asked(bookkeeper);
-        if (!any)
+        if (works)
             trim_if_due(bookkeeper);
         atomic_store(&bookkeeper->cpu_ns, clock_thread_cpu_ns());
-        goes_on = wait_for_work(bookkeeper, works ? CYCLE_MS : RETRY_MS);
+        goes_on = wait_for_work(bookkeeper, works ? CYCLE_MS : bookkeeper->retry_ms);
     }
     run_asked(bookkeeper);
-    if (!fold_all(bookkeeper))
+    if (!fold_what_is_there(bookkeeper))
         LOG_ERROR("records_left_in_journal", log_text("consequence", "they are folded at the next start"));
     return NULL;
 }
@@ -329,6 +363,11 @@ static bool recover(struct bookkeeper *bookkeeper, char *ret_error)
     return true;
 }
 
+static bool make_directory(const char *path, char *ret_error)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST || fail(ret_error, path, strerror(errno));
+}
+
 static bool create_journals(struct bookkeeper *bookkeeper, char *ret_error)
 {
     bookkeeper->journals = allocate_zeroed(bookkeeper->settings.workers, sizeof(*bookkeeper->journals));
@@ -341,7 +380,7 @@ static bool create_journals(struct bookkeeper *bookkeeper, char *ret_error)
         bookkeeper->journals[i].journal = journal_create(path, &settings, problem);
         if (!bookkeeper->journals[i].journal)
             return fail(ret_error, "cannot start", problem);
-        fold_init(&bookkeeper->journals[i].fold);
+        fold_init(&bookkeeper->journals[i].fold, bookkeeper->epoch, i, 0);
     }
     return true;
 }
@@ -352,20 +391,26 @@ static bool open_all(struct bookkeeper *bookkeeper, char *ret_error)
     (void)snprintf(path, sizeof(path), "%s/airgate.db", bookkeeper->settings.data_dir);
     if (store_open(path, bookkeeper->settings.most_store_pages, &bookkeeper->store, problem) != STORE_OK)
         return fail(ret_error, path, problem);
-    if (!recover(bookkeeper, ret_error))
+    if (!make_directory(journal_directory(bookkeeper), ret_error) || !recover(bookkeeper, ret_error))
         return false;
     if (store_next_epoch(bookkeeper->store, &bookkeeper->epoch) != STORE_OK || load_keys(bookkeeper) != STORE_OK)
         return fail(ret_error, path, store_error(bookkeeper->store));
     return create_journals(bookkeeper, ret_error);
 }
 
-static void free_all(struct bookkeeper *bookkeeper)
+static void close_journals(struct bookkeeper *bookkeeper)
 {
     for (uint32_t i = 0; bookkeeper->journals && i < bookkeeper->settings.workers; i++) {
         journal_close(bookkeeper->journals[i].journal);
         fold_done(&bookkeeper->journals[i].fold);
     }
     free(bookkeeper->journals);
+    bookkeeper->journals = NULL;
+}
+
+static void free_all(struct bookkeeper *bookkeeper)
+{
+    close_journals(bookkeeper);
     key_table_unref(bookkeeper->keys);
     store_close(bookkeeper->store);
     (void)pthread_mutex_destroy(&bookkeeper->mutex);
@@ -407,12 +452,34 @@ void bookkeeper_stop(struct bookkeeper *bookkeeper)
     pthread_cond_signal(&bookkeeper->wake);
     pthread_mutex_unlock(&bookkeeper->mutex);
     (void)pthread_join(bookkeeper->thread, NULL);
+    char problem[BOOKKEEPER_ERROR_BYTES];
+    close_journals(bookkeeper); /* all is folded: recovering them only settles what is open, and removes them */
+    if (atomic_load(&bookkeeper->failing_since_ns) == 0 && !recover(bookkeeper, problem))
+        LOG_WARN("journals_stay", log_text("problem", problem));
     free_all(bookkeeper);
 }
 
 struct journal *bookkeeper_journal(struct bookkeeper *bookkeeper, uint32_t worker)
 {
     return bookkeeper->journals[worker].journal;
+}
+
+static uint64_t failing_ms(const struct bookkeeper *bookkeeper)
+{
+    uint64_t since = atomic_load(&bookkeeper->failing_since_ns);
+    return since == 0 ? 0 : (clock_monotonic_ns() - since) / 1000000;
+}
+
+bool bookkeeper_can_record(const struct bookkeeper *bookkeeper)
+{
+    return failing_ms(bookkeeper) < BOOKKEEPER_UNRECORDABLE_AFTER_MS;
+}
+
+/* The parts are read one after the other while the threads go on: none may make the rest negative. */
+static uint64_t backlog_bytes(const struct account_of_journal *account)
+{
+    uint64_t held = atomic_load_explicit(&account->held_bytes, memory_order_relaxed), all = journal_backlog(account->journal);
+    return all > held ? all - held : 0;
 }
 
 void bookkeeper_statistics(struct bookkeeper *bookkeeper, struct bookkeeper_statistics *ret_statistics)
@@ -424,8 +491,13 @@ void bookkeeper_statistics(struct bookkeeper *bookkeeper, struct bookkeeper_stat
         .interrupted_records = atomic_load(&bookkeeper->interrupted_records),
         .lost_entries = atomic_load(&bookkeeper->lost_entries),
         .cpu_ns = atomic_load(&bookkeeper->cpu_ns),
-        .is_failing = atomic_load(&bookkeeper->is_failing),
+        .store_bytes = atomic_load(&bookkeeper->store_bytes),
+        .is_failing = atomic_load(&bookkeeper->failing_since_ns) != 0,
+        .failing_ms = failing_ms(bookkeeper),
     };
     for (uint32_t i = 0; i < bookkeeper->settings.workers; i++)
-        ret_statistics->backlog_bytes += journal_backlog(bookkeeper->journals[i].journal);
+        ret_statistics->backlog_bytes += backlog_bytes(&bookkeeper->journals[i]);
+    pthread_mutex_lock(&bookkeeper->mutex);
+    memcpy(ret_statistics->last_error, bookkeeper->last_error, sizeof(ret_statistics->last_error));
+    pthread_mutex_unlock(&bookkeeper->mutex);
 }

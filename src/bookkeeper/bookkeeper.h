@@ -25,9 +25,10 @@ struct bookkeeper_settings {
 
 enum { BOOKKEEPER_ERROR_BYTES = 512 };
 
-/* Opens the store, recovers, creates the journals, starts the thread. NULL with a message. */
+/* Opens the store, recovers, creates the journals (and journal_dir), starts the thread. NULL with a message. */
 struct bookkeeper *bookkeeper_start(const struct bookkeeper_settings *settings, char *ret_error) MUST;
-/* After the workers have ended: folds the rest, closes everything. NULL is allowed. */
+/* After the workers have ended: folds the rest, removes the journals, closes everything. What a worker left open becomes an
+ * interrupted record. When the store cannot be written the journals stay for the next start. NULL is allowed. */
 void bookkeeper_stop(struct bookkeeper *bookkeeper);
 
 /* The journal that worker 0..workers-1 writes. */
@@ -46,11 +47,19 @@ void bookkeeper_post(struct bookkeeper *bookkeeper, bookkeeper_run run, void *ar
 /* From inside such a function: reads the keys anew and hands them out. */
 void bookkeeper_keys_changed(struct bookkeeper *bookkeeper);
 
+/* False while the store has not been writable for UNRECORDABLE_AFTER_MS: records still fit into the journals, but nobody knows when
+ * they will be safe against the loss of the machine. For readiness and `on_unrecordable`. Any thread, no lock. */
+enum { BOOKKEEPER_UNRECORDABLE_AFTER_MS = 30000 };
+bool bookkeeper_can_record(const struct bookkeeper *bookkeeper);
+
 struct bookkeeper_statistics {
     uint64_t folded_records, batches, failed_batches, interrupted_records, lost_entries;
     uint64_t cpu_ns;        /* of the whole thread */
-    uint64_t backlog_bytes; /* in the journals */
+    uint64_t backlog_bytes; /* in the journals, not yet folded */
+    uint64_t store_bytes;   /* as of the last idle slice */
     bool is_failing;        /* the last batch could not be written */
+    uint64_t failing_ms;    /* for so long */
+    char last_error[STORE_ERROR_BYTES];
 };
 void bookkeeper_statistics(struct bookkeeper *bookkeeper, struct bookkeeper_statistics *ret_statistics);
 

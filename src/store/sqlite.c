@@ -5,19 +5,27 @@
  * are a list of scripts, each run once, in one transaction with the new version. */
 #include "store/internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char *const migrations[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('store_id', abs(random() / 2));"
     "CREATE TABLE text (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE record (leaf INTEGER PRIMARY KEY, closed_ms INTEGER NOT NULL, id_tail INTEGER NOT NULL, account INTEGER NOT NULL,"
+    "CREATE TABLE record (leaf INTEGER PRIMARY KEY, closed_ms INTEGER NOT NULL, account INTEGER NOT NULL,"
     "  key INTEGER NOT NULL, model INTEGER NOT NULL, outcome INTEGER NOT NULL, cost INTEGER NOT NULL, body BLOB NOT NULL, personal "
     "BLOB);"
+    "CREATE TABLE block (first_leaf INTEGER PRIMARY KEY, opened_min INTEGER NOT NULL, opened_max INTEGER NOT NULL, closed_min "
+    "INTEGER "
+    "NOT NULL, closed_max INTEGER NOT NULL);"
+    "CREATE TABLE block_ids (first_leaf INTEGER PRIMARY KEY, ids BLOB NOT NULL);"
     "CREATE TABLE open_entry (epoch INTEGER, worker INTEGER, sequence INTEGER, body BLOB NOT NULL, PRIMARY KEY (epoch, worker, "
     "sequence)) WITHOUT ROWID;"
-    "CREATE TABLE journal_position (epoch INTEGER, worker INTEGER, position INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY "
-    "KEY (epoch, worker)) WITHOUT ROWID;"
+    "CREATE TABLE journal_position (epoch INTEGER, worker INTEGER, position INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    "  folded INTEGER NOT NULL, PRIMARY KEY (epoch, worker)) WITHOUT ROWID;"
     "CREATE TABLE journal_gap (epoch INTEGER, worker INTEGER, from_sequence INTEGER, to_sequence INTEGER, at_ms INTEGER NOT NULL,"
     "  PRIMARY KEY (epoch, worker, from_sequence)) WITHOUT ROWID;"
     "CREATE TABLE spend (hour INTEGER, account INTEGER, key INTEGER, provider INTEGER, model INTEGER, purpose INTEGER, endpoint "
@@ -37,43 +45,62 @@ static const char *const migrations[] = {
 };
 _Static_assert(USAGE_UNIT_COUNT == 14, "the table spend has a column per usage unit: add a migration");
 
-static const char *const sql[STATEMENT_COUNT] = {
-    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
-    [STATEMENT_COMMIT] = "COMMIT",
-    [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_FIND_TEXT] = "SELECT id FROM text WHERE value = ?",
-    [STATEMENT_PUT_TEXT] = "INSERT INTO text (value) VALUES (?)",
-    [STATEMENT_PUT_RECORD] = "INSERT INTO record (leaf, closed_ms, id_tail, account, key, model, outcome, cost, body, personal) "
-                             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [STATEMENT_PUT_SUM] =
-        "INSERT INTO spend VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
-        "UPDATE SET"
-        " requests = requests + excluded.requests, failed = failed + excluded.failed, unpriced = unpriced + excluded.unpriced,"
-        " unknown = unknown + excluded.unknown, cost = cost + excluded.cost, u0 = u0 + excluded.u0, u1 = u1 + excluded.u1,"
-        " u2 = u2 + excluded.u2, u3 = u3 + excluded.u3, u4 = u4 + excluded.u4, u5 = u5 + excluded.u5, u6 = u6 + excluded.u6,"
-        " u7 = u7 + excluded.u7, u8 = u8 + excluded.u8, u9 = u9 + excluded.u9, u10 = u10 + excluded.u10, u11 = u11 + excluded.u11,"
-        " u12 = u12 + excluded.u12, u13 = u13 + excluded.u13",
-    [STATEMENT_PUT_OPEN] = "INSERT OR REPLACE INTO open_entry VALUES (?, ?, ?, ?)",
-    [STATEMENT_REMOVE_OPEN] = "DELETE FROM open_entry WHERE epoch = ? AND worker = ? AND sequence = ?",
-    [STATEMENT_PUT_POSITION] = "INSERT OR REPLACE INTO journal_position VALUES (?, ?, ?, ?)",
-    [STATEMENT_GET_POSITION] = "SELECT position, sequence FROM journal_position WHERE epoch = ? AND worker = ?",
-    [STATEMENT_EACH_OPEN] = "SELECT worker, sequence, body FROM open_entry WHERE epoch = ? ORDER BY worker, sequence",
-    [STATEMENT_FORGET_POSITION] = "DELETE FROM journal_position WHERE epoch = ? AND worker = ?",
-    [STATEMENT_FORGET_OPEN] = "DELETE FROM open_entry WHERE epoch = ? AND worker = ?",
-    [STATEMENT_PUT_GAP] = "INSERT OR REPLACE INTO journal_gap VALUES (?, ?, ?, ?, ?)",
-    [STATEMENT_PUT_KEY] = "INSERT OR REPLACE INTO api_key VALUES (?, ?, ?, ?)",
-    [STATEMENT_READ_KEYS] = "SELECT digest, previous_digest, body FROM api_key ORDER BY id",
-    [STATEMENT_PUT_EVENT] = "INSERT INTO event (at_ms, action, subject, detail) VALUES (?, ?, ?, ?)",
-    [STATEMENT_TRIM] = "DELETE FROM record WHERE leaf <= ?",
-};
+/* A sum that does not fit becomes a floating-point number in SQLite; the smaller of that and the largest integer is the integer. */
+#define ADD(column) "min(" column " + excluded." column ", 9223372036854775807)"
+
+static const char
+    *const sql[STATEMENT_COUNT] = {
+        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+        [STATEMENT_COMMIT] = "COMMIT",
+        [STATEMENT_ROLLBACK] = "ROLLBACK",
+        [STATEMENT_FIND_TEXT] = "SELECT id FROM text WHERE value = ?",
+        [STATEMENT_PUT_TEXT] = "INSERT INTO text (value) VALUES (?)",
+        [STATEMENT_PUT_RECORD] = "INSERT INTO record (leaf, closed_ms, account, key, model, outcome, cost, body, personal) "
+                                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [STATEMENT_PUT_SUM] =
+            "INSERT INTO spend VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+            "DO "
+            "UPDATE SET"
+            " requests = requests + excluded.requests, failed = failed + excluded.failed, unpriced = unpriced + excluded.unpriced,"
+            " unknown = unknown + excluded.unknown, cost = " ADD("cost") ", u0 = " ADD("u0") ", u1 = " ADD("u1") ", u2 = " ADD("u2") ", u3 = " ADD("u3") ", u4 = " ADD("u4") ", u5 = " ADD(
+                "u5") ", u6 = " ADD("u6") ", u7 = " ADD("u7") ", u8 = " ADD("u8") ", u9 = " ADD("u9") ", u10 = " ADD("u10") ", u11 "
+                                                                                                                            "="
+                                                                                                                            " " ADD("u11") ", u12 = " ADD(
+                                                                                                                                "u1"
+                                                                                                                                "2") ", u13 = " ADD("u13"),
+        [STATEMENT_PUT_OPEN] = "INSERT OR REPLACE INTO open_entry VALUES (?, ?, ?, ?)",
+        [STATEMENT_REMOVE_OPEN] = "DELETE FROM open_entry WHERE epoch = ? AND worker = ? AND sequence = ?",
+        [STATEMENT_PUT_POSITION] = "INSERT OR REPLACE INTO journal_position VALUES (?, ?, ?, ?, ?)",
+        [STATEMENT_GET_POSITION] = "SELECT position, sequence, folded FROM journal_position WHERE epoch = ? AND worker = ?",
+        [STATEMENT_EACH_POSITION] = "SELECT epoch, worker, position, sequence, folded FROM journal_position ORDER BY epoch, worker",
+        [STATEMENT_EACH_OPEN] = "SELECT body FROM open_entry ORDER BY epoch, worker, sequence",
+        [STATEMENT_FORGET_POSITION] = "DELETE FROM journal_position WHERE epoch = ? AND worker = ?",
+        [STATEMENT_FORGET_OPEN] = "DELETE FROM open_entry",
+        [STATEMENT_PUT_GAP] = "INSERT OR REPLACE INTO journal_gap VALUES (?, ?, ?, ?, ?)",
+        [STATEMENT_PUT_KEY] = "INSERT OR REPLACE INTO api_key VALUES (?, ?, ?, ?)",
+        [STATEMENT_READ_KEYS] = "SELECT digest, previous_digest, body FROM api_key ORDER BY id",
+        [STATEMENT_PUT_EVENT] = "INSERT INTO event (at_ms, action, subject, detail) VALUES (?, ?, ?, ?)",
+        [STATEMENT_TRIM] = "DELETE FROM record WHERE leaf <= ?",
+        [STATEMENT_TRIM_BLOCKS] = "DELETE FROM block WHERE first_leaf + 1023 <= ?",
+        [STATEMENT_TRIM_BLOCK_IDS] = "DELETE FROM block_ids WHERE first_leaf + 1023 <= ?",
+        [STATEMENT_PUT_BLOCK] = "INSERT INTO block VALUES (?, ?, ?, ?, ?)",
+        [STATEMENT_PUT_BLOCK_IDS] = "INSERT INTO block_ids VALUES (?, ?)",
+    };
 
 const char *store_error(const struct store *store)
 {
     return store->error;
 }
 
+/* What the system says when there is no room: on the disk, in the quota, under the limit on file sizes. */
+static bool is_full(int system_error)
+{
+    return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
+}
+
 enum store_result store_judge(struct store *store, int sqlite_result)
 {
+    int system_error = errno; /* of the call that made SQLite fail; sqlite3_system_errno does not know it after a step */
     switch (sqlite_result & 0xff) {
     case SQLITE_OK:
     case SQLITE_DONE:
@@ -86,11 +113,21 @@ enum store_result store_judge(struct store *store, int sqlite_result)
     case SQLITE_NOTADB:
         (void)snprintf(store->error, sizeof(store->error), "the store's file is damaged (%s)", sqlite3_errmsg(store->database));
         return STORE_CORRUPT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        (void)snprintf(store->error, sizeof(store->error), "another process has the store's file in use");
+        return STORE_BUSY;
+    case SQLITE_IOERR:
+        if (is_full(system_error)) {
+            (void)snprintf(store->error, sizeof(store->error), "the disk is full");
+            return STORE_FULL;
+        }
+        break;
     default:
         break;
     }
     (void)snprintf(store->error, sizeof(store->error), "%s", sqlite3_errmsg(store->database));
-    return (sqlite_result & 0xff) == SQLITE_IOERR && sqlite3_system_errno(store->database) == 28 ? STORE_FULL : STORE_FAILED;
+    return STORE_FAILED;
 }
 
 sqlite3_stmt *store_statement(struct store *store, enum statement_id id)
@@ -143,18 +180,37 @@ static enum store_result execute(struct store *store, const char *script)
     return store_judge(store, sqlite3_exec(store->database, script, NULL, NULL, NULL));
 }
 
-static enum store_result migrate(struct store *store)
+size_t store_version(void)
 {
-    int64_t version = 0;
+    return ARRAY_LENGTH(migrations);
+}
+
+/* Before anything in the file is touched. */
+static enum store_result check_version(struct store *store, int64_t *ret_version)
+{
+    int64_t version = 0, tables = 0;
     enum store_result result = get_number(store, "PRAGMA user_version", &version);
+    if (result == STORE_OK)
+        result = get_number(store, "SELECT count(*) FROM sqlite_schema", &tables);
     if (result != STORE_OK)
         return result;
+    *ret_version = version;
+    if (version == 0 && tables > 0) {
+        (void)snprintf(store->error, sizeof(store->error), "the file is a database of another program");
+        return STORE_FAILED;
+    }
     if (version < 0 || (uint64_t)version > ARRAY_LENGTH(migrations)) {
         (void)snprintf(store->error, sizeof(store->error),
                        "the store was written by a newer airgate (version %lld, this one knows %zu)", (long long)version,
                        ARRAY_LENGTH(migrations));
         return STORE_NEWER;
     }
+    return STORE_OK;
+}
+
+static enum store_result migrate(struct store *store, int64_t version)
+{
+    enum store_result result = STORE_OK;
     for (size_t i = (size_t)version; result == STORE_OK && i < ARRAY_LENGTH(migrations); i++) {
         char script[64];
         (void)snprintf(script, sizeof(script), "PRAGMA user_version = %zu; COMMIT", i + 1);
@@ -169,7 +225,12 @@ static enum store_result migrate(struct store *store)
     return result;
 }
 
-static enum store_result prepare(struct store *store)
+enum store_result store_prepare(struct store *store, const char *query, sqlite3_stmt **ret_statement)
+{
+    return store_judge(store, sqlite3_prepare_v2(store->database, query, -1, ret_statement, NULL));
+}
+
+static enum store_result prepare_all(struct store *store)
 {
     for (size_t i = 0; i < STATEMENT_COUNT; i++) {
         enum store_result result = store_judge(
@@ -182,32 +243,48 @@ static enum store_result prepare(struct store *store)
 
 static enum store_result set_up(struct store *store, uint64_t most_pages)
 {
-    int64_t last_leaf = 0, page_size = 0;
+    int64_t last_leaf = 0, version = 0;
     char limit[64];
     (void)sqlite3_busy_timeout(store->database, 5000);
     (void)sqlite3_extended_result_codes(store->database, 1);
-    enum store_result result = execute(
-        store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000;"
-               "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
+    enum store_result result = check_version(store, &version);
+    if (result == STORE_OK)
+        result = execute(
+            store,
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000;"
+            "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
     if (result == STORE_OK && most_pages > 0) {
         (void)snprintf(limit, sizeof(limit), "PRAGMA max_page_count = %llu", (unsigned long long)most_pages);
         result = execute(store, limit);
     }
     if (result == STORE_OK)
-        result = get_number(store, "PRAGMA page_size", &page_size);
+        result = migrate(store, version);
     if (result == STORE_OK)
-        result = migrate(store);
+        result = store_add_functions(store);
     if (result == STORE_OK)
         result = get_number(store,
                             "SELECT max(coalesce((SELECT value FROM meta WHERE name = 'next_leaf'), 0), coalesce((SELECT max(leaf) "
                             "+ 1 FROM record), 0))",
                             &last_leaf);
     store->next_leaf = (uint64_t)last_leaf;
-    return result == STORE_OK ? prepare(store) : result;
+    if (result == STORE_OK)
+        result = store_read_block(store);
+    return result == STORE_OK ? prepare_all(store) : result;
+}
+
+/* Digests and personal values are in it: made for its owner alone, and SQLite gives its other files the same mode. */
+static bool create_private(const char *path)
+{
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return file >= 0 && close(file) == 0;
 }
 
 enum store_result store_open(const char *path, uint64_t most_pages, struct store **ret_store, char *ret_error)
 {
+    if (!create_private(path)) {
+        (void)snprintf(ret_error, STORE_ERROR_BYTES, "%s", strerror(errno));
+        return STORE_FAILED;
+    }
     struct store *store = allocate_zeroed(1, sizeof(*store));
     int opened = sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     enum store_result result = store_judge(store, opened);
@@ -253,6 +330,7 @@ enum store_result store_begin(struct store *store)
     enum store_result result = store_run(store, store_statement(store, STATEMENT_BEGIN));
     store->in_transaction = result == STORE_OK;
     store->leaf_at_begin = store->next_leaf;
+    store->block_at_begin = store->block;
     return result;
 }
 
@@ -269,11 +347,14 @@ enum store_result store_commit(struct store *store)
 void store_rollback(struct store *store)
 {
     store_drop_sums(store);
+    if (!store->in_transaction)
+        return;
     store_forget_texts(store); /* some may have been given their ids in this transaction */
     if (!sqlite3_get_autocommit(store->database))
         (void)store_run(store, store_statement(store, STATEMENT_ROLLBACK));
     store->in_transaction = false;
     store->next_leaf = store->leaf_at_begin;
+    store->block = store->block_at_begin;
 }
 
 /* --- interned texts --- */

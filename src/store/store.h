@@ -19,6 +19,7 @@ enum store_result {
     STORE_FULL,  /* no room on the disk, or the store's own limit */
     STORE_NEWER, /* written by a newer airgate */
     STORE_CORRUPT,
+    STORE_BUSY, /* another process has the file in use */
     STORE_FAILED,
 };
 enum { STORE_ERROR_BYTES = 256 };
@@ -38,24 +39,38 @@ enum store_result store_begin(struct store *store) MUST;
 enum store_result store_commit(struct store *store) MUST;
 void store_rollback(struct store *store);
 
-/* record_bytes: encoded; record: the same, decoded. personal: encoded, or empty. Adds to the sums too. */
+/* record_bytes: encoded; record: the same, decoded. personal: encoded, or empty. Adds to the sums too (which saturate: one absurd
+ * number must not keep all others from being stored). A model or purpose that no configuration knows stays out of sums and filters:
+ * else a client that makes up names could fill the disk with them. */
 enum store_result store_put_record(struct store *store, const struct record *record, struct slice record_bytes,
                                    struct slice personal, uint64_t *ret_leaf) MUST;
 /* An opened entry that has not been closed when its journal's position passes it. */
 enum store_result store_put_open(struct store *store, uint64_t epoch, uint32_t worker, uint64_t sequence,
                                  struct slice content) MUST;
 enum store_result store_remove_open(struct store *store, uint64_t epoch, uint32_t worker, uint64_t sequence) MUST;
-enum store_result store_put_position(struct store *store, uint64_t epoch, uint32_t worker, struct journal_cursor cursor) MUST;
+/* How far a journal is folded. */
+struct store_position {
+    struct journal_cursor resume; /* where to read again: at the oldest opening that is neither closed nor put by store_put_open */
+    uint64_t folded;              /* records of entries with a sequence below are in the store */
+};
+enum store_result store_put_position(struct store *store, uint64_t epoch, uint32_t worker,
+                                     const struct store_position *position) MUST;
 enum store_result store_forget_position(struct store *store, uint64_t epoch, uint32_t worker) MUST;
-enum store_result store_forget_open(struct store *store, uint64_t epoch, uint32_t worker) MUST;
+enum store_result store_forget_all_open(struct store *store) MUST;
 /* A stretch of a journal that is lost. */
 enum store_result store_put_gap(struct store *store, uint64_t epoch, uint32_t worker, uint64_t from_sequence, uint64_t to_sequence,
                                 int64_t wall_ns) MUST;
 
-/* STORE_NOT_FOUND: the cursor is zero. */
-enum store_result store_get_position(struct store *store, uint64_t epoch, uint32_t worker, struct journal_cursor *ret_cursor) MUST;
-typedef enum store_result (*store_on_open)(void *owner, uint32_t worker, uint64_t sequence, struct slice content);
-enum store_result store_each_open(struct store *store, uint64_t epoch, store_on_open on_open, void *owner) MUST;
+/* STORE_NOT_FOUND: the position is zero. */
+enum store_result store_get_position(struct store *store, uint64_t epoch, uint32_t worker,
+                                     struct store_position *ret_position) MUST;
+typedef enum store_result (*store_on_position)(void *owner, uint64_t epoch, uint32_t worker, const struct store_position *position);
+/* At most STORE_POSITIONS_MOST of them, collected first: on_position may change them. */
+enum { STORE_POSITIONS_MOST = 1024 };
+enum store_result store_each_position(struct store *store, store_on_position on_position, void *owner) MUST;
+typedef enum store_result (*store_on_open)(void *owner, struct slice content);
+/* In the order of epochs, workers, sequences. on_open may put records. */
+enum store_result store_each_open(struct store *store, store_on_open on_open, void *owner) MUST;
 
 /* --- queries --- */
 
@@ -65,6 +80,7 @@ struct store_record {
 };
 typedef bool (*store_on_record)(void *owner, const struct store_record *record); /* false: stop */
 
+/* A few milliseconds even among ten millions of records (blocks.c says how). */
 enum store_result store_find_record(struct store *store, const uint8_t id[REQUEST_ID_BYTES], store_on_record on_record,
                                     void *owner) MUST;
 
@@ -116,10 +132,14 @@ enum store_result store_put_event(struct store *store, int64_t wall_ns, const ch
 /* Removes the oldest records (not the sums) until none is older than oldest_ns and the file's content is below most_bytes; at most
  * `most` records per call. 0: no such limit. */
 enum store_result store_trim(struct store *store, int64_t oldest_ns, uint64_t most_bytes, size_t most, size_t *ret_removed) MUST;
-/* A consistent copy into a new file, while the store is in use; checked before it takes its name. */
+/* A consistent copy into a new file (never over one that is there), while the store is in use; checked, and on the disk, before it
+ * takes its name. */
 enum store_result store_backup(struct store *store, const char *path, char *ret_error) MUST;
 /* Whether a file is a sound store of this or an older version. */
 enum store_result store_check_file(const char *path, char *ret_error) MUST;
+/* Puts a checked copy of a backup in the place of the store at `path`, which nobody may have open. Without `force` a store that is
+ * there stays. Until the last step, which is one rename, the old store is whole. */
+enum store_result store_restore(const char *backup_path, const char *path, bool force, char *ret_error) MUST;
 uint64_t store_record_count(struct store *store);
 uint64_t store_bytes(struct store *store);
 

@@ -10,8 +10,19 @@ enum { DIMENSIONS_STORED = 7 }; /* hour, account, key, provider, model, purpose,
 struct sum {
     int64_t key[DIMENSIONS_STORED];
     int64_t requests, failed, unpriced, unknown, cost;
-    struct usage usage;
+    int64_t usage[USAGE_UNIT_COUNT];
 };
+
+static int64_t add_saturating(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return int64_add(a, b, &sum) ? sum : b > 0 ? INT64_MAX : INT64_MIN;
+}
+
+static int64_t to_signed(uint64_t amount)
+{
+    return amount > INT64_MAX ? INT64_MAX : (int64_t)amount;
+}
 
 static struct slice key_bytes(const struct sum *sum)
 {
@@ -29,7 +40,7 @@ static struct sum *find_sum(struct store *store, const struct sum *wanted)
     return sum;
 }
 
-enum store_result store_add_to_sums(struct store *store, const struct record *record, const int64_t ids[6])
+void store_add_to_sums(struct store *store, const struct record *record, const int64_t ids[6])
 {
     struct sum wanted = { .key = { record->closed_ns / 3600000000000 } };
     memcpy(wanted.key + 1, ids, 6 * sizeof(ids[0]));
@@ -41,11 +52,9 @@ enum store_result store_add_to_sums(struct store *store, const struct record *re
     sum->failed += record->outcome != RECORD_COMPLETED;
     sum->unpriced += record->cost_state == RECORD_UNPRICED;
     sum->unknown += record->cost_state == RECORD_COST_UNKNOWN;
-    if (!usage_add(&sum->usage, &usage) || !int64_add(sum->cost, record->cost, &sum->cost)) {
-        (void)snprintf(store->error, sizeof(store->error), "a sum does not fit into 64 bits");
-        return STORE_FAILED;
-    }
-    return STORE_OK;
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
+        sum->usage[i] = add_saturating(sum->usage[i], to_signed(usage.amounts[i]));
+    sum->cost = add_saturating(sum->cost, record->cost);
 }
 
 void store_drop_sums(struct store *store)
@@ -66,7 +75,7 @@ static enum store_result write_sum(struct store *store, const struct sum *sum)
     for (size_t i = 0; i < ARRAY_LENGTH(counts); i++)
         (void)sqlite3_bind_int64(put, index++, counts[i]);
     for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
-        (void)sqlite3_bind_int64(put, index++, (int64_t)sum->usage.amounts[i]);
+        (void)sqlite3_bind_int64(put, index++, sum->usage[i]);
     return store_run(store, put);
 }
 
@@ -84,6 +93,27 @@ enum store_result store_write_sums(struct store *store)
 }
 
 /* --- reports --- */
+
+/* SQLite's own sum() fails when the result does not fit. */
+static void step_sum(sqlite3_context *call, int count, sqlite3_value **values)
+{
+    int64_t *sum = sqlite3_aggregate_context(call, sizeof(*sum));
+    if (sum && count == 1)
+        *sum = add_saturating(*sum, sqlite3_value_int64(values[0]));
+}
+
+static void finish_sum(sqlite3_context *call)
+{
+    const int64_t *sum = sqlite3_aggregate_context(call, 0);
+    sqlite3_result_int64(call, sum ? *sum : 0);
+}
+
+enum store_result store_add_functions(struct store *store)
+{
+    return store_judge(store, sqlite3_create_function_v2(store->database, "saturating_sum", 1,
+                                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, NULL,
+                                                         step_sum, finish_sum, NULL));
+}
 
 static const struct {
     const char *name, *expression;
@@ -119,13 +149,13 @@ static void write_query(struct buffer *query, const enum store_dimension *dimens
     buffer_append_text(query, "SELECT ");
     for (size_t i = 0; i < count; i++)
         buffer_print(query, "%s, ", dimensions_known[dimensions[i]].expression);
-    buffer_append_text(query, "sum(requests), sum(failed), sum(unpriced), sum(unknown), sum(cost)");
+    buffer_append_text(query, "sum(requests), sum(failed), sum(unpriced), sum(unknown), saturating_sum(cost)");
     for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
-        buffer_print(query, ", sum(u%zu)", i);
+        buffer_print(query, ", saturating_sum(u%zu)", i);
     buffer_append_text(query, " FROM spend WHERE hour >= ? AND hour < ?");
     for (size_t i = 0; i < count; i++)
         buffer_print(query, "%s%zu", i == 0 ? " GROUP BY " : ", ", i + 1);
-    buffer_print(query, " ORDER BY sum(cost) DESC, sum(requests) DESC");
+    buffer_print(query, " ORDER BY saturating_sum(cost) DESC, sum(requests) DESC");
     buffer_append_byte(query, '\0');
 }
 
