@@ -48,6 +48,16 @@ static void take_head(struct client_connection *connection, const struct http_re
         complete(connection, NULL, 0, left);
 }
 
+/* Another protocol shows at once: without this its greeting would look like the beginning of a line. */
+static enum http_error find_head(struct client_connection *connection, struct slice bytes, size_t *ret_length)
+{
+    struct slice version = SLICE("HTTP/1.");
+    size_t compared = size_min(bytes.length, version.length);
+    if (connection->finder.scanned < version.length && memcmp(bytes.bytes, version.bytes, compared) != 0)
+        return HTTP_BAD_STATUS_LINE;
+    return http_head_find(&connection->finder, bytes, &connection->client->limits, ret_length);
+}
+
 /* Returns how many bytes were used; 0: the head is not whole. */
 static size_t read_head(struct client_connection *connection, struct slice bytes)
 {
@@ -58,7 +68,7 @@ static size_t read_head(struct client_connection *connection, struct slice bytes
         call->has_answer_begun = true;
         call->timings->first_byte = loop_now_ns(connection->loop);
     }
-    enum http_error error = http_head_find(&connection->finder, bytes, &client->limits, &length);
+    enum http_error error = find_head(connection, bytes, &length);
     if (error == HTTP_OK && length > 0)
         error = http_parse_response(slice_head(bytes, length), &client->limits, call->method, client->headers, &client->head);
     if (error != HTTP_OK) {
