@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE_MOST_BYTES = 64 << 20, COMMAND_MOST_BYTES = 1 << 20, ADDRESSES_MOST = 16 };
+enum { PAGE_MOST_BYTES = 512 << 20, COMMAND_MOST_BYTES = 1 << 20, ADDRESSES_MOST = 16 };
 
 struct admin {
     const struct config *config;

@@ -7,7 +7,7 @@
 #include "json/writer.h"
 #include "wire/endpoint.h"
 
-enum { MEMORY_MOST = 64 << 20, LIST_DEFAULT = 20, LIST_MOST = 1000, NAME_MOST = 100, ROTATION_GRACE_MS = 24 * 3600 * 1000 };
+enum { MEMORY_MOST = 64 << 20, LIST_DEFAULT = 20, LIST_MOST = 100000, NAME_MOST = 100, ROTATION_GRACE_MS = 24 * 3600 * 1000 };
 
 struct call {
     const struct command_target *target;
@@ -120,8 +120,7 @@ static bool find_key(struct call *call, struct key *ret_key)
 
 static void write_key(struct call *call, const struct key *key, const char *secret)
 {
-    json_write_key(&call->writer, "key");
-    key_write_json(key, &call->writer);
+    key_write_members(key, &call->writer);
     if (secret)
         json_put_text(&call->writer, "secret", secret);
 }

@@ -123,7 +123,7 @@ static int show_table(struct control_answer *answer)
 
 static int show_secret(struct control_answer *answer)
 {
-    const struct json_node *key = control_member(answer, "key");
+    const struct json_node *key = json_root(&answer->document);
     struct slice line = arena_print(
         &answer->arena,
         "key      %.*s\naccount  %.*s\nname     %.*s\nsecret   %.*s\n\nThe secret is shown this once; only its digest is kept.\n",
@@ -134,12 +134,12 @@ static int show_secret(struct control_answer *answer)
 
 static int show_json(struct control_answer *answer)
 {
-    return control_print_json(answer, control_member(answer, "key"));
+    return control_print_json(answer, NULL);
 }
 
 static int show_revoked(struct control_answer *answer)
 {
-    const struct json_node *key = control_member(answer, "key");
+    const struct json_node *key = json_root(&answer->document);
     return cli_print(arena_print(&answer->arena, "%.*s is revoked since %.*s\n", SLICE_ARGS(control_text(answer, key, "id")),
                                  SLICE_ARGS(control_text(answer, key, "revoked"))));
 }

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MOST_BYTES = 128 << 20, TRIES = 40, TRY_MS = 50, TIMEOUT_S = 60 };
+enum { ANSWER_MOST_BYTES = 512 << 20, TRIES = 40, TRY_MS = 50, TIMEOUT_S = 60 };
 
 struct config *control_config(const struct cli_invocation *invocation)
 {
@@ -179,7 +179,8 @@ static bool read_answer(struct control_answer *answer)
 {
     struct json_error error;
     bool ok = false;
-    if (!json_read(&answer->arena, buffer_slice(&answer->text), NULL, &answer->document, &error)) {
+    const struct json_limits limits = { .bytes = ANSWER_MOST_BYTES, .depth = JSON_DEPTH_MOST, .nodes = 100000000, .number_length = 64 };
+    if (!json_read(&answer->arena, buffer_slice(&answer->text), &limits, &answer->document, &error)) {
         (void)cli_fail("the answer cannot be read: %s", error.message);
         return false;
     }
@@ -255,7 +256,7 @@ int control_print_json(struct control_answer *answer, const struct json_node *no
 {
     struct buffer page;
     struct json_writer writer;
-    buffer_init(&page, (size_t)ANSWER_MOST_BYTES * 4);
+    buffer_init(&page, (size_t)ANSWER_MOST_BYTES * 2);
     json_writer_init_pretty(&writer, &page);
     print_node(answer, node ? node : json_root(&answer->document), &writer);
     buffer_append_byte(&page, '\n');

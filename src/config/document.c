@@ -1,4 +1,8 @@
-/* libyaml's events drive a stack of open containers; no recursion. */
+/* libyaml's events drive a stack of open containers; no recursion.
+ *
+ * ${NAME} may stand unquoted anywhere, also inside { } where YAML would take its braces for its own. So before YAML reads the text,
+ * the braces of such places are replaced by MARK_OPEN and MARK_CLOSE, one character for one, so that columns stay true; the scalars
+ * are expanded afterwards, so that no value of a variable can change the structure. */
 #include "config/document.h"
 
 #include <stdarg.h>
@@ -6,6 +10,9 @@
 #include <stdlib.h>
 #include <yaml.h>
 
+#define MARK_OPEN "$\xe2\x80\xb9" /* U+2039 */
+#define MARK_CLOSE "\xe2\x80\xba"
+enum { MARK_OPEN_LENGTH = 4, MARK_CLOSE_LENGTH = 3 };
 enum { DEPTH_MOST = 24, NODES_MOST = 200000, ERROR_TEXT_MOST = 64 << 10 };
 
 /* --- complaints --- */
@@ -116,28 +123,51 @@ static bool expand_one(struct reading *reading, const yaml_event_t *event, struc
     return fail(reading, event, message);
 }
 
+/* The text with marks instead of the braces of ${...}, in the arena. */
+static struct slice mark_variables(struct slice text, struct arena *arena)
+{
+    struct buffer marked;
+    buffer_init(&marked, text.length * 4 + 1);
+    for (size_t at; (at = slice_find(text, SLICE("${"))) != SIZE_MAX;) {
+        struct slice inside = slice_from(text, at + 2);
+        size_t end = slice_find_byte(inside, '}'), line_end = slice_find_byte(inside, '\n');
+        buffer_append(&marked, slice_head(text, at));
+        if (end == SIZE_MAX || end > line_end) {
+            buffer_append_text(&marked, "${");
+            text = inside;
+            continue;
+        }
+        buffer_append_text(&marked, MARK_OPEN);
+        buffer_append(&marked, slice_head(inside, end));
+        buffer_append_text(&marked, MARK_CLOSE);
+        text = slice_from(inside, end + 1);
+    }
+    buffer_append(&marked, text);
+    struct slice copy = arena_copy(arena, buffer_slice(&marked));
+    buffer_done(&marked);
+    return copy;
+}
+
+/* Replaces the marked places of a scalar; $${NAME} stands for the characters themselves. */
 static bool expand(struct reading *reading, const yaml_event_t *event, struct slice text, struct slice *ret_text)
 {
     struct buffer expanded;
     buffer_init(&expanded, 1 << 20);
     bool done = true;
     while (done && text.length > 0) {
-        size_t dollar = slice_find(text, SLICE("${"));
-        bool is_escaped = dollar != SIZE_MAX && dollar > 0 && text.bytes[dollar - 1] == '$';
-        size_t plain = dollar == SIZE_MAX ? text.length : dollar - (is_escaped ? 1 : 0);
-        buffer_append(&expanded, slice_head(text, plain));
-        text = slice_from(text, plain);
-        if (text.length == 0)
+        size_t mark = slice_find(text, SLICE(MARK_OPEN));
+        bool is_escaped = mark != SIZE_MAX && mark > 0 && text.bytes[mark - 1] == '$';
+        buffer_append(&expanded, slice_head(text, mark == SIZE_MAX ? text.length : mark - (is_escaped ? 1 : 0)));
+        if (mark == SIZE_MAX)
             break;
-        if (is_escaped) {
-            buffer_append_text(&expanded, "${");
-            text = slice_from(text, 3);
-            continue;
-        }
-        size_t end = slice_find_byte(text, '}');
-        done = end == SIZE_MAX ? fail(reading, event, "${ without }")
-                               : expand_one(reading, event, slice_head(slice_from(text, 2), end - 2), &expanded);
-        text = slice_from(text, end == SIZE_MAX ? text.length : end + 1);
+        text = slice_from(text, mark + MARK_OPEN_LENGTH);
+        size_t end = slice_find(text, SLICE(MARK_CLOSE));
+        struct slice inside = slice_head(text, end);
+        text = slice_from(text, end == SIZE_MAX ? text.length : end + MARK_CLOSE_LENGTH);
+        if (is_escaped)
+            done = buffer_print(&expanded, "${%.*s}", SLICE_ARGS(inside));
+        else
+            done = expand_one(reading, event, inside, &expanded);
     }
     *ret_text = arena_copy(reading->arena, buffer_slice(&expanded));
     done = done && !expanded.overflowed;
@@ -190,7 +220,7 @@ static bool take_key(struct reading *reading, const yaml_event_t *event, struct 
         char message[400];
         if (!slice_equal(member->key, key->text))
             continue;
-        (void)snprintf(message, sizeof(message), "`%.*s` stands here for the second time (first in line %u)",
+        (void)snprintf(message, sizeof(message), "`%.*s` stands here twice (first in line %u)",
                        (int)size_min(key->text.length, 200), key->text.bytes, member->key_line);
         return fail(reading, event, message);
     }
@@ -287,7 +317,8 @@ struct config_node *config_document_read(struct slice text, struct arena *arena,
         config_error(errors, 0, 0, "out of memory");
         return NULL;
     }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text.bytes, text.length);
+    struct slice marked = mark_variables(text, arena);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)marked.bytes, marked.length);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     bool done = parse(&reading, &parser);
     yaml_parser_delete(&parser);

@@ -10,10 +10,11 @@
 static const enum http_header_id places[] = { HTTP_HEADER_AUTHORIZATION, HTTP_HEADER_X_API_KEY, HTTP_HEADER_API_KEY,
                                               HTTP_HEADER_X_GOOG_API_KEY };
 
+/* Another scheme is a credential too, only one that can never be right. */
 static struct slice strip_scheme(struct slice value)
 {
     struct slice rest = value, scheme = slice_cut(&rest, ' ');
-    return slice_is_nocase(scheme, "bearer") ? slice_trim(rest) : value;
+    return slice_is_nocase(scheme, "bearer") && rest.length > 0 ? slice_trim(rest) : SLICE("(no bearer token)");
 }
 
 /* The one credential of the request; empty when there is none. False: two that differ. */

@@ -72,9 +72,8 @@ static void put_time(struct json_writer *writer, const char *name, int64_t wall_
         json_put_null(writer, name);
 }
 
-void key_write_json(const struct key *key, struct json_writer *writer)
+void key_write_members(const struct key *key, struct json_writer *writer)
 {
-    json_open_object(writer);
     json_put_string(writer, "id", key->id);
     json_put_string(writer, "name", key->name);
     json_put_string(writer, "account", key->account);
@@ -87,6 +86,12 @@ void key_write_json(const struct key *key, struct json_writer *writer)
     put_time(writer, "revoked", key->revoked_ns);
     put_time(writer, "previous_until", key->previous_until_ns);
     json_put_text(writer, "secret_end", key->secret_end);
+}
+
+void key_write_json(const struct key *key, struct json_writer *writer)
+{
+    json_open_object(writer);
+    key_write_members(key, writer);
     json_close_object(writer);
 }
 

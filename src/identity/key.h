@@ -39,6 +39,8 @@ bool key_allows_address(const struct key *key, const struct address *address);
 
 /* What the store keeps besides the digests, and what people see: never a secret. */
 void key_write_json(const struct key *key, struct json_writer *writer);
+/* The same members, for an object that has others too. */
+void key_write_members(const struct key *key, struct json_writer *writer);
 /* Reads what key_write_json wrote. False: it is not that, or an address range is wrong. */
 bool MUST key_read_json(struct slice text, struct arena *arena, struct key *ret_key);
 /* Reads `ranges` out of `addresses`. False: an item is no range; *ret_wrong says which. */

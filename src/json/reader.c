@@ -440,13 +440,23 @@ static bool text_is(struct slice raw, bool is_escaped, struct slice text)
     return slice_equal(slice_of(plain, json_unescape(raw, plain)), text);
 }
 
+static bool key_is(const struct json_document *document, const struct json_node *node, struct slice text)
+{
+    return text_is(slice_of(document->text + node->key_start, node->key_length), node->key_is_escaped, text);
+}
+
+bool json_key_is(const struct json_document *document, const struct json_node *node, const char *text)
+{
+    return node->has_key && key_is(document, node, slice_text(text));
+}
+
 const struct json_node *json_member(const struct json_document *document, const struct json_node *object, const char *name)
 {
     if (!json_is(object, JSON_OBJECT))
         return NULL;
     struct slice wanted = slice_text(name);
     for (const struct json_node *node = json_first(document, object); node; node = json_next(document, node))
-        if (text_is(slice_of(document->text + node->key_start, node->key_length), node->key_is_escaped, wanted))
+        if (key_is(document, node, wanted))
             return node;
     return NULL;
 }

@@ -69,6 +69,7 @@ struct slice json_raw(const struct json_document *document, const struct json_no
 bool MUST json_string(const struct json_document *document, const struct json_node *node, struct arena *arena,
                       struct slice *ret_text);
 bool MUST json_key(const struct json_document *document, const struct json_node *node, struct arena *arena, struct slice *ret_text);
+bool json_key_is(const struct json_document *document, const struct json_node *node, const char *text);
 bool json_string_is(const struct json_document *document, const struct json_node *node, const char *text);
 /* An integer written as one: no fraction, no exponent, in range. */
 bool MUST json_int64(const struct json_document *document, const struct json_node *node, int64_t *ret_value);

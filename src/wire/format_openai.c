@@ -77,6 +77,25 @@ static bool read_stream_options(struct wire_words *words, struct wire_problem *r
 /* Fields that point to what is kept at the provider. */
 static const char *const state_fields[] = { "previous_response_id", "conversation", "prompt" };
 
+/* The same at any depth of the input: files, stores and items that only their id names. A schema may describe a property of that
+ * name; only a text or a list of texts is an id. */
+static const char *const state_ids[] = { "file_id", "file_ids", "vector_store_ids", "container_id" };
+
+static const char *find_state_id(const struct json_document *document)
+{
+    for (size_t i = 0; i < document->count; i++) {
+        const struct json_node *node = &document->nodes[i];
+        if (!node->has_key || (node->type != JSON_STRING && node->type != JSON_ARRAY))
+            continue;
+        for (size_t j = 0; j < ARRAY_LENGTH(state_ids); j++)
+            if (json_key_is(document, node, state_ids[j]))
+                return state_ids[j];
+        if (json_key_is(document, node, "type") && json_string_is(document, node, "item_reference"))
+            return "input";
+    }
+    return NULL;
+}
+
 static bool read_state(const struct endpoint *endpoint, struct wire_words *words, struct arena *arena,
                        struct wire_problem *ret_problem)
 {
@@ -92,6 +111,8 @@ static bool read_state(const struct endpoint *endpoint, struct wire_words *words
     for (size_t i = 0; is_responses && i < ARRAY_LENGTH(state_fields); i++)
         if (member(words, state_fields[i]))
             words->state_field = state_fields[i];
+    if (!words->state_field)
+        words->state_field = find_state_id(words->document);
     return true;
 }
 
