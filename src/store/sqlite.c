@@ -77,7 +77,8 @@ static const char
         [STATEMENT_FORGET_POSITION] = "DELETE FROM journal_position WHERE epoch = ? AND worker = ?",
         [STATEMENT_FORGET_OPEN] = "DELETE FROM open_entry",
         [STATEMENT_PUT_GAP] = "INSERT OR REPLACE INTO journal_gap VALUES (?, ?, ?, ?, ?)",
-        [STATEMENT_PUT_KEY] = "INSERT OR REPLACE INTO api_key VALUES (?, ?, ?, ?)",
+        [STATEMENT_PUT_KEY] = "INSERT INTO api_key VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET digest = excluded.digest,"
+                              " previous_digest = excluded.previous_digest, body = excluded.body",
         [STATEMENT_READ_KEYS] = "SELECT digest, previous_digest, body FROM api_key ORDER BY id",
         [STATEMENT_PUT_EVENT] = "INSERT INTO event (at_ms, action, subject, detail) VALUES (?, ?, ?, ?)",
         [STATEMENT_TRIM] = "DELETE FROM record WHERE leaf <= ?",
@@ -245,7 +246,7 @@ static enum store_result set_up(struct store *store, uint64_t most_pages)
 {
     int64_t last_leaf = 0, version = 0;
     char limit[64];
-    (void)sqlite3_busy_timeout(store->database, 5000);
+    (void)sqlite3_busy_timeout(store->database, 1000);
     (void)sqlite3_extended_result_codes(store->database, 1);
     enum store_result result = check_version(store, &version);
     if (result == STORE_OK)
