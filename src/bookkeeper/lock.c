@@ -33,7 +33,7 @@ enum lock_result lock_take(const char *data_dir, int *ret_descriptor, char *ret_
     bool held = errno == EWOULDBLOCK;
     enum lock_result result = fail(ret_error, "lock", path);
     if (held)
-        (void)snprintf(ret_error, LOCK_ERROR_BYTES, "another airgate uses %s", data_dir);
+        (void)snprintf(ret_error, LOCK_ERROR_BYTES, "another airgate is running on %s (it holds the lock there)", data_dir);
     (void)close(descriptor);
     return held ? LOCK_HELD_BY_OTHER : result;
 }

@@ -1,0 +1,422 @@
+/* What dead processes leave behind: journals as they stand after a kill, after the machine went down, torn, lost, half removed. */
+#include "bookkeeper_testing.h"
+
+#include "base/log.h"
+#include "bookkeeper/recover.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static struct test_place place;
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_place_make(&place);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_place_remove(&place);
+    return 0;
+}
+
+static const char *journal_path(uint32_t worker, char ret_path[TEST_PATH_BYTES])
+{
+    (void)snprintf(ret_path, TEST_PATH_BYTES, "%s/worker-%u.journal", place.directory, worker);
+    return ret_path;
+}
+
+static struct journal *new_journal(uint64_t epoch, uint32_t worker)
+{
+    char path[TEST_PATH_BYTES], problem[JOURNAL_ERROR_BYTES];
+    struct journal_settings settings = {
+        .epoch = epoch, .worker = worker, .segment_bytes = TEST_SEGMENT_BYTES, .segment_count = TEST_SEGMENTS
+    };
+    struct journal *journal = journal_create(journal_path(worker, path), &settings, problem);
+    assert_non_null(journal);
+    return journal;
+}
+
+static struct recovered recover(struct store *store)
+{
+    struct recovered recovered;
+    char problem[256];
+    if (recover_journals(store, place.directory, &recovered, problem, sizeof(problem)) != STORE_OK)
+        fail_msg("%s", problem);
+    return recovered;
+}
+
+/* Opens 0..count-1, closes the even ones. */
+static void write_half_closed(uint64_t epoch, uint32_t worker, uint64_t from, uint64_t count)
+{
+    struct journal *journal = new_journal(epoch, worker);
+    for (uint64_t i = from; i < from + count; i++) {
+        struct journal_slot slot;
+        assert_true(test_journal_open(journal, i, &slot));
+        if (i % 2 == 0)
+            test_journal_close(journal, i, &slot);
+    }
+    journal_close(journal);
+}
+
+/* --- the same boot --- */
+
+static void what_was_not_closed_is_interrupted(void **state)
+{
+    (void)state;
+    struct store *store = test_open(place.database);
+    write_half_closed(1, 0, 0, 100);
+    write_half_closed(1, 1, 100, 50);
+    struct recovered recovered = recover(store);
+    assert_int_equal(recovered.records, 75);
+    assert_int_equal(recovered.interrupted, 75);
+    assert_int_equal(recovered.lost, 0);
+    recovered = recover(store); /* the journals are gone */
+    assert_int_equal(recovered.records + recovered.interrupted + recovered.lost, 0);
+    struct test_census *census = test_take_census(store);
+    assert_int_equal(census->records, 150);
+    for (size_t i = 0; i < 150; i++) {
+        assert_int_equal(census->ended[i], i % 2 == 0);
+        assert_int_equal(census->interrupted[i], i % 2 == 1);
+    }
+    free(census);
+    store_close(store);
+}
+
+static bool check_interrupted(void *owner, const struct store_record *row)
+{
+    struct record record, expected;
+    assert_true(record_decode(row->bytes, &record));
+    test_record(*(const uint64_t *)owner, &expected);
+    assert_int_equal(record.outcome, RECORD_INTERRUPTED);
+    assert_int_equal(record.class, FAILURE_INTERRUPTED);
+    assert_int_equal(record.cost_state, RECORD_COST_UNKNOWN);
+    assert_int_equal(record.usage_source, USAGE_UNKNOWN);
+    assert_true(record.closed_ns != expected.closed_ns && record.opened_ns == expected.opened_ns);
+    assert_true(slice_equal(record.account, expected.account) && slice_equal(record.key_id, expected.key_id));
+    return true;
+}
+
+static void an_interrupted_record_says_who_and_that_the_cost_is_unknown(void **state)
+{
+    (void)state;
+    struct store *store = test_open(place.database);
+    uint64_t number = 1;
+    struct record record;
+    write_half_closed(1, 0, 1, 1);
+    (void)recover(store);
+    test_record(number, &record);
+    assert_int_equal(store_find_record(store, record.id, check_interrupted, &number), STORE_OK);
+    store_close(store);
+}
+
+/* More than fit into one batch of the fold: what an earlier batch opened, a later one closes. */
+static void a_large_journal_is_folded_in_batches(void **state)
+{
+    (void)state;
+    enum { COUNT = 10000, OPEN = 500 };
+    struct journal_settings settings = { .epoch = 1, .segment_bytes = 1 << 20, .segment_count = 16 };
+    char path[TEST_PATH_BYTES], problem[JOURNAL_ERROR_BYTES];
+    struct journal *journal = journal_create(journal_path(0, path), &settings, problem);
+    assert_non_null(journal);
+    struct journal_slot slots[OPEN];
+    for (uint64_t i = 0; i < OPEN; i++)
+        assert_true(test_journal_open(journal, i, &slots[i]));
+    for (uint64_t i = OPEN; i < COUNT; i++)
+        assert_true(test_journal_record(journal, i));
+    for (uint64_t i = 0; i < OPEN; i += 2)
+        test_journal_close(journal, i, &slots[i]);
+    journal_close(journal);
+    struct store *store = test_open(place.database);
+    struct recovered recovered = recover(store);
+    assert_int_equal(recovered.records, COUNT - OPEN / 2);
+    assert_int_equal(recovered.interrupted, OPEN / 2);
+    struct test_census *census = test_take_census(store);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(census->ended[i] + census->interrupted[i], 1);
+    free(census);
+    store_close(store);
+}
+
+static void entries_behind_the_stored_position_count_once(void **state)
+{
+    (void)state;
+    struct store *store = test_open(place.database);
+    struct journal *journal = new_journal(7, 0);
+    struct journal_slot held, slot;
+    assert_true(test_journal_open(journal, 0, &held));
+    for (uint64_t i = 1; i < 10; i++) {
+        assert_true(test_journal_open(journal, i, &slot));
+        test_journal_close(journal, i, &slot);
+    }
+    journal_close(journal);
+    /* As if the first five requests were folded: the oldest opening holds the position at the beginning. */
+    const struct store_position position = { .folded = 1 + 2 * 5 };
+    test_put_many(store, 1, 5);
+    assert_int_equal(store_put_position(store, 7, 0, &position), STORE_OK);
+    struct recovered recovered = recover(store);
+    assert_int_equal(recovered.records, 4);
+    assert_int_equal(recovered.interrupted, 1);
+    struct test_census *census = test_take_census(store);
+    assert_int_equal(census->records, 10);
+    for (size_t i = 0; i < 10; i++)
+        assert_int_equal(census->ended[i] + census->interrupted[i], 1);
+    free(census);
+    store_close(store);
+}
+
+/* A crash after the fold's commit and before the file was removed. */
+static void a_file_that_was_folded_is_only_removed(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES], kept[TEST_PATH_BYTES + 8], command[4 * TEST_PATH_BYTES];
+    struct store *store = test_open(place.database);
+    write_half_closed(1, 0, 0, 10);
+    (void)snprintf(kept, sizeof(kept), "%s.kept", journal_path(0, path));
+    (void)snprintf(command, sizeof(command), "cp %s %s", path, kept);
+    assert_int_equal(system(command), 0);
+    (void)recover(store);
+    assert_int_equal(rename(kept, path), 0);
+    const struct store_position mark = { .resume = { INT32_MAX, INT32_MAX }, .folded = INT32_MAX };
+    assert_int_equal(store_put_position(store, 1, 0, &mark), STORE_OK);
+    struct recovered recovered = recover(store);
+    assert_int_equal(recovered.records + recovered.interrupted + recovered.lost, 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(store_record_count(store), 10);
+    store_close(store);
+}
+
+static void a_recovery_without_room_loses_nothing(void **state)
+{
+    (void)state;
+    struct store *store = NULL;
+    struct recovered recovered;
+    char problem[256], path[TEST_PATH_BYTES];
+    write_half_closed(1, 0, 0, 400);
+    assert_int_equal(store_open(place.database, 28, &store, problem), STORE_OK);
+    assert_int_equal(recover_journals(store, place.directory, &recovered, problem, sizeof(problem)), STORE_FULL);
+    assert_non_null(strstr(problem, "the disk is full"));
+    assert_int_equal(access(journal_path(0, path), F_OK), 0);
+    store_close(store);
+    store = test_open(place.database);
+    recovered = recover(store);
+    assert_int_equal(recovered.records, 200);
+    assert_int_equal(recovered.interrupted, 200);
+    store_close(store);
+}
+
+/* --- lost and torn files --- */
+
+static void a_journal_that_vanished_is_a_gap(void **state)
+{
+    (void)state;
+    struct store *store = test_open(place.database);
+    char bytes[ENTRY_MOST_BYTES];
+    const struct store_position position = { .resume = { 64, 1 }, .folded = 5 };
+    assert_int_equal(store_put_position(store, 3, 0, &position), STORE_OK);
+    assert_int_equal(store_put_open(store, 3, 0, 1, test_entry(9, bytes)), STORE_OK);
+    struct recovered recovered = recover(store);
+    assert_int_equal(recovered.lost, 1);
+    assert_int_equal(recovered.interrupted, 1);
+    recovered = recover(store);
+    assert_int_equal(recovered.lost + recovered.interrupted, 0);
+    write_half_closed(3, 0, 0, 10); /* should it come back, nothing of it is folded */
+    recovered = recover(store);
+    assert_int_equal(recovered.records, 0);
+    assert_int_equal(store_record_count(store), 1);
+    store_close(store);
+}
+
+static void a_torn_header_does_not_stop_the_start(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES];
+    struct store *store = test_open(place.database);
+    write_half_closed(1, 0, 0, 10);
+    assert_int_equal(truncate(journal_path(0, path), 10), 0);
+    write_half_closed(1, 1, 10, 10);
+    struct recovered recovered = recover(store);
+    assert_int_equal(recovered.records, 5);
+    assert_int_not_equal(access(path, F_OK), 0);
+    store_close(store);
+}
+
+static void other_files_are_left_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "notes.journal", "worker-.journal", "worker-1.journal.bak", "worker-0" };
+    struct store *store = test_open(place.database);
+    char path[TEST_PATH_BYTES];
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", place.directory, names[i]);
+        assert_int_equal(close(creat(path, 0600)), 0);
+    }
+    (void)recover(store);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", place.directory, names[i]);
+        assert_int_equal(access(path, F_OK), 0);
+    }
+    store_close(store);
+}
+
+/* --- another boot: any page may be missing --- */
+
+static void set_boot_id(const char *path)
+{
+    uint8_t header[56];
+    int file = open(path, O_RDWR);
+    assert_true(file >= 0 && pread(file, header, sizeof(header), 0) == (ssize_t)sizeof(header));
+    memset(header + 16, 0xee, 16);
+    uint64_t checksum = XXH3_64bits(header, 48);
+    memcpy(header + 48, &checksum, sizeof(checksum));
+    assert_int_equal(pwrite(file, header, sizeof(header), 0), sizeof(header));
+    assert_int_equal(close(file), 0);
+}
+
+static void drop_page(const char *path, long page)
+{
+    static const char zeros[4096];
+    int file = open(path, O_RDWR);
+    assert_true(file >= 0 && pwrite(file, zeros, sizeof(zeros), (page + 1) * 4096) == (ssize_t)sizeof(zeros));
+    assert_int_equal(close(file), 0);
+}
+
+static void any_subset_of_pages_may_be_missing(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES];
+    for (unsigned subset = 0; subset < 64; subset++) {
+        struct test_place before = place;
+        test_place_make(&place);
+        write_half_closed(1, 0, 0, 60);
+        set_boot_id(journal_path(0, path));
+        for (long page = 0; page < 6; page++)
+            if (subset >> page & 1)
+                drop_page(path, page);
+        struct store *store = test_open(place.database);
+        struct recovered recovered = recover(store);
+        struct test_census *census = test_take_census(store);
+        for (size_t i = 0; i < 60; i++) /* each at most once, and a closed one never as interrupted only because of others */
+            assert_true(census->ended[i] + census->interrupted[i] <= 1 && (i % 2 == 0 || census->ended[i] == 0));
+        assert_int_equal(census->records, recovered.records + recovered.interrupted);
+        if (subset == 0)
+            assert_true(recovered.records == 30 && recovered.interrupted == 30 && recovered.lost == 0);
+        free(census);
+        store_close(store);
+        test_place_remove(&place);
+        place = before;
+    }
+}
+
+/* --- kill -9 while it writes and folds --- */
+
+enum { KILL_ROUNDS = 8, KILL_WORKERS = 2, HELD = 5 };
+
+/* Answers requests for as long as it lives: opens, closes, and only then says the number on the pipe. Some requests stay open for
+ * long, so that journals are spilled too. */
+static _Noreturn void live(int answers, uint64_t from)
+{
+    struct bookkeeper_settings settings = test_settings(&place, KILL_WORKERS);
+    char problem[BOOKKEEPER_ERROR_BYTES];
+    struct bookkeeper *bookkeeper = bookkeeper_start(&settings, problem);
+    struct journal_slot held[KILL_WORKERS][HELD];
+    uint64_t held_number[KILL_WORKERS][HELD];
+    if (!bookkeeper)
+        _exit(1);
+    for (uint64_t turn = 0;; turn++) {
+        uint32_t worker = turn % KILL_WORKERS;
+        struct journal *journal = bookkeeper_journal(bookkeeper, worker);
+        size_t place_of_held = turn / 2000 % HELD;
+        bool is_long = turn / KILL_WORKERS % 1000 == 0;
+        struct journal_slot slot;
+        while (!test_journal_open(journal, from + turn, &slot))
+            (void)usleep(200);
+        uint64_t number = from + turn;
+        if (is_long) {
+            struct journal_slot older = held[worker][place_of_held];
+            number = held_number[worker][place_of_held];
+            held[worker][place_of_held] = slot;
+            held_number[worker][place_of_held] = from + turn;
+            if (turn / 2000 < HELD)
+                continue;
+            slot = older;
+        }
+        test_journal_close(journal, number, &slot);
+        if (write(answers, &number, sizeof(number)) != (ssize_t)sizeof(number))
+            _exit(1);
+    }
+}
+
+/* Lets a child live for some milliseconds; marks the numbers it answered. Returns the end of the numbers it can have used. */
+static uint64_t kill_one(uint64_t from, useconds_t life_us, uint8_t *answered)
+{
+    int pipes[2];
+    uint64_t number, end = from;
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(fcntl(pipes[0], F_SETPIPE_SZ, 1 << 20) > 0, true);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(pipes[0]);
+        live(pipes[1], from);
+    }
+    (void)close(pipes[1]);
+    (void)usleep(life_us);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    while (read(pipes[0], &number, sizeof(number)) == (ssize_t)sizeof(number)) {
+        assert_true(number < TEST_NUMBERS && answered[number] == 0);
+        answered[number] = 1;
+        end = number >= end ? number + 1 : end;
+    }
+    (void)close(pipes[0]);
+    return end + 10;
+}
+
+static void every_answered_request_is_recorded_once(void **state)
+{
+    (void)state;
+    uint8_t *answered = allocate_zeroed(TEST_NUMBERS, 1);
+    uint64_t from = 0, total = 0;
+    for (unsigned round = 0; round < KILL_ROUNDS; round++)
+        from = kill_one(from, 60000 + 37000 * round % 150000, answered);
+    struct bookkeeper_settings settings = test_settings(&place, KILL_WORKERS);
+    bookkeeper_stop(test_start(&settings));
+    struct test_census *census = test_census_of(place.database);
+    for (size_t i = 0; i < TEST_NUMBERS; i++) {
+        total += answered[i];
+        assert_true(census->ended[i] + census->interrupted[i] <= 1); /* nothing twice */
+        if (answered[i])
+            assert_int_equal(census->ended[i], 1); /* nothing lost */
+    }
+    assert_true(total > 1000);
+    assert_true(census->interrupted_count <= KILL_ROUNDS * (KILL_WORKERS * HELD + 1));
+    assert_true(census->records - total - census->interrupted_count <= KILL_ROUNDS); /* closed, and killed before it could say so */
+    free(census);
+    free(answered);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_not_closed_is_interrupted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_interrupted_record_says_who_and_that_the_cost_is_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_large_journal_is_folded_in_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(entries_behind_the_stored_position_count_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_was_folded_is_only_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_recovery_without_room_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_vanished_is_a_gap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_torn_header_does_not_stop_the_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_files_are_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_subset_of_pages_may_be_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_answered_request_is_recorded_once, set_up, tear_down),
+    };
+    log_set_level(LOG_LEVEL_OFF);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
