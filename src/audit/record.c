@@ -323,11 +323,10 @@ static void put_attempts(const struct record *record, struct json_writer *writer
     json_close_array(writer);
 }
 
-void record_write_json(const struct record *record, struct json_writer *writer)
+void record_write_members(const struct record *record, struct json_writer *writer)
 {
     char id[REQUEST_ID_TEXT_BYTES];
     request_id_format(record->id, id);
-    json_open_object(writer);
     json_put_text(writer, "id", id);
     put_time(writer, "opened", record->opened_ns);
     put_time(writer, "closed", record->closed_ns);
@@ -357,5 +356,11 @@ void record_write_json(const struct record *record, struct json_writer *writer)
     json_put_uint(writer, "total_us", record->total_us);
     json_put_uint(writer, "request_bytes", record->request_bytes);
     json_put_uint(writer, "response_bytes", record->response_bytes);
+}
+
+void record_write_json(const struct record *record, struct json_writer *writer)
+{
+    json_open_object(writer);
+    record_write_members(record, writer);
     json_close_object(writer);
 }

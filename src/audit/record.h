@@ -78,6 +78,8 @@ bool MUST record_decode(struct slice bytes, struct record *ret_record);
 /* For clients, CLI and exports; money as exact decimal text. */
 struct json_writer;
 void record_write_json(const struct record *record, struct json_writer *writer);
+/* The same members, for an object that has others too. */
+void record_write_members(const struct record *record, struct json_writer *writer);
 
 struct record_personal {
     uint8_t salt[RECORD_SALT_BYTES];

@@ -8,6 +8,7 @@ static void write_held(struct request *request)
 {
     if (request->mode == RELAY_EVENTS) {
         struct slice bytes = buffer_slice(&request->held);
+        answer_begin(request, -1);
         request->response_bytes += bytes.length;
         (void)exchange_write(request->exchange, &bytes, 1, true);
     } else {

@@ -2,6 +2,7 @@
  * workers never wait for anybody, so this cannot lock up. */
 #include "gateway/gateway.h"
 
+#include "gateway/request.h"
 #include "gateway/worker.h"
 #include "net/tls.h"
 
@@ -255,8 +256,19 @@ const char *gateway_address(const struct gateway *gateway, size_t index)
     return index < gateway->listener_count ? gateway->listeners[index].address : NULL;
 }
 
+/* Every request walks to its end, which records it. */
+static void cut(struct worker *worker, void *argument)
+{
+    (void)argument;
+    worker->is_cutting = true;
+    for (struct request *request = worker->requests; request; request = request->next)
+        request_wake(request);
+    loop_drain(worker->loop);
+}
+
 void gateway_stop(struct gateway *gateway)
 {
+    each_worker(gateway, cut, NULL);
     gateway->stopped = true;
     for (uint32_t i = 0; i < gateway->worker_count; i++)
         loop_stop(gateway->workers[i]->loop);

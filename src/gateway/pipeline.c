@@ -48,6 +48,10 @@ void pipeline_run(struct request *request)
             request_fail(request, FAILURE_CLIENT_CLOSED, NULL);
             go_to_ending(request);
         }
+        if (request->worker->is_cutting && !stages[request->stage].always) {
+            request_fail(request, FAILURE_SHUTTING_DOWN, NULL);
+            go_to_ending(request);
+        }
         switch (stages[request->stage].run(request)) {
         case STAGE_WAIT:
             return;

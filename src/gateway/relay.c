@@ -96,8 +96,12 @@ struct outgoing {
     size_t count;
 };
 
+/* The answer's head leaves with the first event, not before: until then a failure can still be told by its status. */
 static void flush(struct request *request, struct outgoing *outgoing)
 {
+    if (outgoing->count == 0)
+        return;
+    answer_begin(request, -1);
     pass(request, outgoing->pieces, outgoing->count);
     outgoing->count = 0;
 }
@@ -182,7 +186,6 @@ static void end_of_events(struct request *request)
 
 static enum stage_result relay_events(struct request *request, struct slice *pieces, size_t count, bool complete)
 {
-    answer_begin(request, -1);
     struct outgoing outgoing = { .count = 0 };
     for (size_t i = 0; i < count; i++) {
         if (!relay_events_of(request, pieces[i], &outgoing)) {
@@ -269,10 +272,6 @@ enum stage_result relay_run(struct request *request)
             result = relay_events(request, taken.pieces, taken.count, taken.complete);
         else
             result = relay_error(request, taken.pieces, taken.count, taken.complete);
-    } else if (request->mode == RELAY_EVENTS && !exchange_is_started(request->exchange)) {
-        /* The provider has accepted and takes its time: the client may know that. */
-        answer_begin(request, -1);
-        exchange_flush(request->exchange);
     }
     if (result == STAGE_WAIT && request->call_failed) {
         request_fail_by_call(request);

@@ -39,7 +39,8 @@ struct worker {
     struct metrics metrics;
     struct table catalogue_prices; /* upstream names of pass-through models -> const struct price, found once */
     struct request *requests;      /* open ones */
-    bool is_draining;
+    bool is_draining; /* no new connections */
+    bool is_cutting;  /* what still runs ends now */
     char entry_bytes[ENTRY_MOST_BYTES]; /* where a journal entry is put together */
 };
 

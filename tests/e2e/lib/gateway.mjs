@@ -70,7 +70,7 @@ export class Gateway {
   /** Runs `airgate ARGS --config …`; the parsed output where it is JSON. */
   cli(args, { status = 0, input } = {}) {
     const done = spawnSync(program, [...args, '--config', this.configPath], { encoding: 'utf8', cwd: this.directory, input,
-      timeout: 30000 * patience });
+      timeout: 30000 * patience, maxBuffer: 1 << 29 });
     this.logs.push({ output: args[0] === 'key' ? '' : done.stdout, errors: done.stderr });
     assert.equal(done.status, status, `airgate ${args.join(' ')}: ${done.stderr}${done.stdout}`);
     if (!args.includes('--json') || status !== 0) return done.stdout + done.stderr;
