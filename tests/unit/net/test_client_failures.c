@@ -368,6 +368,26 @@ static void test_deadlines(void **state)
     }
 }
 
+/* Interim answers do not buy time. */
+static void test_promises_are_no_answer(void **state)
+{
+    struct world world = world_new();
+    struct caller caller = { 0 };
+    (void)state;
+    world.origin.first_byte_ms = 60;
+    world.origin.total_ms = 3000;
+    caller_get(&caller, &world);
+    struct peer peer = origin_accept_request(&world);
+    while (!caller_has_ended(&caller)) {
+        peer_send(&peer, "HTTP/1.1 103 Early Hints\r\n\r\n");
+        turn_for_ms(world.loop, 10);
+    }
+    caller_expect_failure(&caller, CLIENT_FIRST_BYTE_TIMEOUT, true);
+    peer_close(&peer);
+    caller_done(&caller);
+    world_end(&world);
+}
+
 static void test_the_requests_deadlines_win(void **state)
 {
     struct world world = world_new();
@@ -644,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_reset_while_sending),
         cmocka_unit_test(test_a_peer_that_does_not_take_the_request),
         cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_promises_are_no_answer),
         cmocka_unit_test(test_the_requests_deadlines_win),
         cmocka_unit_test(test_a_slow_stream_is_not_idle),
         cmocka_unit_test(test_garbage),
