@@ -179,7 +179,9 @@ static bool read_answer(struct control_answer *answer)
 {
     struct json_error error;
     bool ok = false;
-    const struct json_limits limits = { .bytes = ANSWER_MOST_BYTES, .depth = JSON_DEPTH_MOST, .nodes = 100000000, .number_length = 64 };
+    const struct json_limits limits = {
+        .bytes = ANSWER_MOST_BYTES, .depth = JSON_DEPTH_MOST, .nodes = 100000000, .number_length = 64
+    };
     if (!json_read(&answer->arena, buffer_slice(&answer->text), &limits, &answer->document, &error)) {
         (void)cli_fail("the answer cannot be read: %s", error.message);
         return false;
