@@ -15,6 +15,7 @@ struct call {
     struct json_document request;
     struct json_writer writer;
     struct slice problem;
+    uint64_t last_leaf, count; /* of the records written */
 };
 
 static bool fail(struct call *call, struct slice problem)
@@ -172,6 +173,25 @@ static bool check_lists(struct call *call, struct key *key)
     return true;
 }
 
+/* Names are shown on terminals and compared by people. */
+static bool check_printable(struct call *call, const char *what, struct slice text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)text.bytes[i] < ' ' || text.bytes[i] == 0x7f)
+            return fail(call, arena_print(&call->arena, "`%s` holds a control character", what));
+    return true;
+}
+
+static bool check_account(struct call *call, struct slice account)
+{
+    bool is_path =
+        account.bytes[0] != '/' && account.bytes[account.length - 1] != '/' && slice_find(account, SLICE("//")) == SIZE_MAX;
+    if (!is_path || slice_find_byte(account, ' ') != SIZE_MAX)
+        return fail(call, arena_print(&call->arena, "`account` must be a path of names such as acme/support, not \"%.*s\"",
+                                      SLICE_ARGS(account)));
+    return check_printable(call, "account", account);
+}
+
 static bool key_create(struct call *call)
 {
     struct key key = { .created_ns = clock_wall_ns() };
@@ -179,7 +199,8 @@ static bool key_create(struct call *call)
     if (!read_text(call, "account", true, KEY_TEXT_MOST, &key.account) || !read_text(call, "name", true, NAME_MOST, &key.name) ||
         !read_list(call, "models", &key.models) || !read_list(call, "purposes", &key.purposes) ||
         !read_list(call, "capabilities", &key.capabilities) || !read_list(call, "addresses", &key.addresses) ||
-        !read_time(call, "expires", false, &key.expires_ns) || !check_lists(call, &key))
+        !read_time(call, "expires", false, &key.expires_ns) || !check_account(call, key.account) ||
+        !check_printable(call, "name", key.name) || !check_lists(call, &key))
         return false;
     if (key.expires_ns != 0 && key.expires_ns <= key.created_ns)
         return fail(call, SLICE("`expires` lies in the past"));
@@ -258,6 +279,8 @@ static bool write_record(void *owner, const struct store_record *row)
 {
     struct call *call = owner;
     struct record record;
+    call->last_leaf = row->leaf;
+    call->count++;
     if (!record_decode(row->bytes, &record)) {
         call->problem = SLICE("a record in the store cannot be read");
         return false;
@@ -282,6 +305,8 @@ static bool audit_list(struct call *call)
     json_open_array(&call->writer);
     enum store_result result = store_list_records(call->target->store, &filter, write_record, call);
     json_close_array(&call->writer);
+    if (call->count == most && most > 0 && call->last_leaf > 0)
+        json_put_uint(&call->writer, "next_before", call->last_leaf);
     return judge(call, result) && call->problem.length == 0;
 }
 
@@ -361,7 +386,10 @@ static bool spend(struct call *call)
     if (!read_list(call, "by", &by) || !read_time(call, "since", true, &since) || !read_time(call, "until", true, &until))
         return false;
     for (size_t i = 0; i < by.count; i++) {
-        if (spend.count == STORE_DIMENSION_COUNT || !store_dimension_find(by.items[i], &spend.dimensions[spend.count]))
+        for (size_t j = 0; j < i; j++)
+            if (slice_equal(by.items[i], by.items[j]))
+                return fail(call, arena_print(&call->arena, "`by` names \"%.*s\" twice", SLICE_ARGS(by.items[i])));
+        if (!store_dimension_find(by.items[i], &spend.dimensions[spend.count]))
             return fail(call,
                         arena_print(&call->arena,
                                     "cannot sum by \"%.*s\"; known: account, key, provider, model, purpose, endpoint, day, hour",
@@ -392,6 +420,11 @@ static bool backup(struct call *call)
 
 static bool status(struct call *call)
 {
+    struct key *keys;
+    size_t count;
+    if (!judge(call, store_read_keys(call->target->store, &call->arena, &keys, &count)))
+        return false;
+    json_put_uint(&call->writer, "keys", count);
     json_put_uint(&call->writer, "records", store_record_count(call->target->store));
     json_put_uint(&call->writer, "bytes", store_bytes(call->target->store));
     return true;
@@ -399,14 +432,54 @@ static bool status(struct call *call)
 
 /* --- the table --- */
 
-static const struct {
+enum { ARGUMENTS_MOST = 8 };
+
+static const struct command {
     const char *name;
     bool (*run)(struct call *call);
+    const char *arguments[ARGUMENTS_MOST];
 } commands[] = {
-    { "key.create", key_create }, { "key.list", key_list },     { "key.show", key_show },     { "key.rotate", key_rotate },
-    { "key.revoke", key_revoke }, { "audit.list", audit_list }, { "audit.show", audit_show }, { "spend", spend },
-    { "backup", backup },         { "status", status },
+    { "key.create", key_create, { "account", "name", "models", "purposes", "capabilities", "addresses", "expires" } },
+    { "key.list", key_list, { NULL } },
+    { "key.show", key_show, { "id" } },
+    { "key.rotate", key_rotate, { "id", "grace" } },
+    { "key.revoke", key_revoke, { "id" } },
+    { "audit.list", audit_list, { "account", "key", "model", "since", "until", "limit", "before" } },
+    { "audit.show", audit_show, { "id" } },
+    { "spend", spend, { "by", "since", "until" } },
+    { "backup", backup, { "path" } },
+    { "status", status, { NULL } },
 };
+
+static bool is_argument(const struct command *command, struct slice name)
+{
+    for (size_t i = 0; i < ARGUMENTS_MOST && command->arguments[i]; i++)
+        if (slice_is(name, command->arguments[i]))
+            return true;
+    return slice_is(name, "command");
+}
+
+static struct slice list_arguments(struct call *call, const struct command *command)
+{
+    struct slice list = SLICE("nothing");
+    for (size_t i = 0; i < ARGUMENTS_MOST && command->arguments[i]; i++)
+        list = i == 0 ? arena_print(&call->arena, "%s", command->arguments[i])
+                      : arena_print(&call->arena, "%.*s, %s", SLICE_ARGS(list), command->arguments[i]);
+    return list;
+}
+
+/* A key whose `expries` was ignored would live for ever. */
+static bool check_arguments(struct call *call, const struct command *command)
+{
+    const struct json_node *node = json_first(&call->request, json_root(&call->request));
+    for (; node; node = json_next(&call->request, node)) {
+        struct slice name;
+        if (!json_key(&call->request, node, &call->arena, &name) || !is_argument(command, name))
+            return fail(call, arena_print(&call->arena, "%s does not take `%.*s`; it takes %.*s", command->name, SLICE_ARGS(name),
+                                          SLICE_ARGS(list_arguments(call, command))));
+    }
+    return true;
+}
 
 static bool dispatch(struct call *call, struct slice request)
 {
@@ -416,7 +489,7 @@ static bool dispatch(struct call *call, struct slice request)
     const struct json_node *name = argument(call, "command");
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
         if (json_string_is(&call->request, name, commands[i].name))
-            return commands[i].run(call);
+            return check_arguments(call, &commands[i]) && commands[i].run(call);
     return fail(call, SLICE("there is no such command"));
 }
 

@@ -1,7 +1,8 @@
 /* The commands that need the store, as functions from a JSON request to a JSON answer: {"command": "key.create", ...}. The CLI runs
  * them itself while no gateway runs, and sends them through the control socket while one does; both ways they are these functions.
  *
- * An answer is {"ok": true, ...} or {"ok": false, "error": "what is wrong and how to mend it"}. Thread: the store's. */
+ * An answer is {"ok": true, ...} or {"ok": false, "error": "what is wrong and how to mend it"}. An argument that a command does not
+ * take is an error. A list that may go on has "next_before": what `before` must be to get the rest. Thread: the store's. */
 #ifndef AIRGATE_BOOKKEEPER_COMMAND_H
 #define AIRGATE_BOOKKEEPER_COMMAND_H
 

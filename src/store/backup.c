@@ -156,26 +156,43 @@ static void remove_log(const char *path)
             (void)unlink(log);
 }
 
-enum store_result store_restore(const char *backup_path, const char *path, bool force, char *ret_error)
+/* The old store gets a second name before its own is taken away. */
+static enum store_result keep_aside(const char *path, const char *aside_path, char *ret_error)
 {
-    char partial[PATH_MOST];
+    if (access(path, F_OK) != 0)
+        return STORE_OK;
+    remove_log(path);
+    if (link(path, aside_path) != 0)
+        return fail(ret_error, STORE_FAILED, "cannot put the present store aside", strerror(errno));
+    return STORE_OK;
+}
+
+static enum store_result copy_backup(const char *backup_path, const char *to_path, char *ret_error)
+{
     sqlite3 *backup = NULL;
-    if (!partial_path(path, partial))
-        return fail(ret_error, STORE_FAILED, "cannot restore", "the path is too long");
-    if (!force && access(path, F_OK) == 0)
-        return fail(ret_error, STORE_FAILED, "cannot restore", "a store is there already; to replace it, force it");
     enum store_result result = store_check_file(backup_path, ret_error);
     if (result != STORE_OK)
         return result;
     if (sqlite3_open_v2(backup_path, &backup, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         result = fail(ret_error, STORE_FAILED, "cannot read the backup", sqlite3_errmsg(backup));
     else
-        result = copy_into(backup, partial, ret_error);
+        result = copy_into(backup, to_path, ret_error);
     (void)sqlite3_close(backup);
-    if (result == STORE_OK) {
-        remove_log(path);
+    return result;
+}
+
+enum store_result store_restore(const char *backup_path, const char *path, const char *aside_path, char *ret_error)
+{
+    char partial[PATH_MOST];
+    if (!partial_path(path, partial))
+        return fail(ret_error, STORE_FAILED, "cannot restore", "the path is too long");
+    if (!aside_path && access(path, F_OK) == 0)
+        return fail(ret_error, STORE_FAILED, "cannot restore", "a store is there already; it is only replaced by force");
+    enum store_result result = copy_backup(backup_path, partial, ret_error);
+    if (result == STORE_OK && aside_path)
+        result = keep_aside(path, aside_path, ret_error);
+    if (result == STORE_OK)
         result = name_file(partial, path, ret_error);
-    }
     if (result != STORE_OK)
         (void)unlink(partial);
     return result;

@@ -137,9 +137,10 @@ enum store_result store_trim(struct store *store, int64_t oldest_ns, uint64_t mo
 enum store_result store_backup(struct store *store, const char *path, char *ret_error) MUST;
 /* Whether a file is a sound store of this or an older version. */
 enum store_result store_check_file(const char *path, char *ret_error) MUST;
-/* Puts a checked copy of a backup in the place of the store at `path`, which nobody may have open. Without `force` a store that is
- * there stays. Until the last step, which is one rename, the old store is whole. */
-enum store_result store_restore(const char *backup_path, const char *path, bool force, char *ret_error) MUST;
+/* Puts a checked copy of a backup in the place of the store at `path`, which nobody may have open. A store that is there is kept
+ * under aside_path; without one (NULL) it is not replaced. Until the last step, which is one rename, the old store is in its place.
+ */
+enum store_result store_restore(const char *backup_path, const char *path, const char *aside_path, char *ret_error) MUST;
 uint64_t store_record_count(struct store *store);
 uint64_t store_bytes(struct store *store);
 

@@ -277,22 +277,25 @@ static void a_backup_is_whole_while_the_store_goes_on(void **state)
     assert_int_equal(records_in(path), 1500);
 }
 
-static void a_restore_replaces_only_when_forced(void **state)
+static void a_restore_puts_the_old_store_aside_or_refuses(void **state)
 {
     (void)state;
-    char copy[TEST_PATH_BYTES];
+    char copy[TEST_PATH_BYTES], aside[TEST_PATH_BYTES];
     struct store *store = test_open(place.database);
     test_put_many(store, 0, 100);
     assert_int_equal(store_backup(store, path_of("copy.db", copy), problem), STORE_OK);
     test_put_many(store, 100, 50);
     store_close(store);
-    assert_int_equal(store_restore(copy, place.database, false, problem), STORE_FAILED);
+    assert_int_equal(store_restore(copy, place.database, NULL, problem), STORE_FAILED);
     assert_non_null(strstr(problem, "force"));
     assert_int_equal(records_in(place.database), 150);
-    assert_int_equal(store_restore(copy, place.database, true, problem), STORE_OK);
+    assert_int_equal(store_restore(copy, place.database, path_of("aside.db", aside), problem), STORE_OK);
     assert_int_equal(records_in(place.database), 100);
+    assert_int_equal(records_in(aside), 150);
+    assert_int_equal(store_restore(copy, place.database, aside, problem), STORE_FAILED); /* nor is what was put aside */
+    assert_int_equal(records_in(aside), 150);
     assert_int_equal(remove(place.database), 0);
-    assert_int_equal(store_restore(copy, place.database, false, problem), STORE_OK);
+    assert_int_equal(store_restore(copy, place.database, NULL, problem), STORE_OK);
     assert_int_equal(records_in(place.database), 100);
 }
 
@@ -300,7 +303,7 @@ static void a_restore_replaces_only_when_forced(void **state)
 static void a_restore_leaves_no_old_log(void **state)
 {
     (void)state;
-    char copy[TEST_PATH_BYTES], dead[TEST_PATH_BYTES], command[2 * TEST_PATH_BYTES];
+    char copy[TEST_PATH_BYTES], dead[TEST_PATH_BYTES], aside[TEST_PATH_BYTES], command[2 * TEST_PATH_BYTES];
     struct store *store = test_open(place.database);
     test_put_many(store, 0, 100);
     assert_int_equal(store_backup(store, path_of("copy.db", copy), problem), STORE_OK);
@@ -308,7 +311,8 @@ static void a_restore_leaves_no_old_log(void **state)
     (void)snprintf(command, sizeof(command), "cd %s && cp airgate.db dead.db && cp airgate.db-wal dead.db-wal", place.directory);
     assert_int_equal(system(command), 0);
     store_close(store);
-    assert_int_equal(store_restore(copy, path_of("dead.db", dead), true, problem), STORE_OK);
+    assert_int_equal(store_restore(copy, path_of("dead.db", dead), path_of("aside.db", aside), problem), STORE_OK);
+    assert_int_equal(records_in(aside), 150); /* with what its log held */
     assert_int_equal(records_in(dead), 100);
 }
 
@@ -328,7 +332,7 @@ static void a_damaged_backup_is_not_restored(void **state)
     }
     assert_int_equal(fclose(file), 0);
     assert_int_not_equal(store_check_file(copy, problem), STORE_OK);
-    assert_int_not_equal(store_restore(copy, place.database, true, problem), STORE_OK);
+    assert_int_not_equal(store_restore(copy, place.database, "/nowhere", problem), STORE_OK);
     assert_int_equal(records_in(place.database), 1000);
 }
 
@@ -345,7 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_keys_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(positions_and_open_entries_are_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_backup_is_whole_while_the_store_goes_on, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_restore_replaces_only_when_forced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_restore_puts_the_old_store_aside_or_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restore_leaves_no_old_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_backup_is_not_restored, set_up, tear_down),
     };
