@@ -215,15 +215,14 @@ void client_call_set_deadline(struct client_call *call, uint64_t deadline_ns, en
 
 void client_call_moved(struct client_call *call)
 {
-    uint64_t now = loop_now_ns(call->loop);
+    uint64_t idle = client_deadline(loop_now_ns(call->loop), call->origin->idle_ms);
+    bool is_blocked = client_call_has_unsent(call), waits_for_owner = call->is_paused || !client_call_is_sent(call);
     if (!call->connection || !call->connection->is_established)
         return; /* the deadline for connecting runs on */
-    if (client_call_has_unsent(call))
-        client_call_set_deadline(call, client_deadline(now, call->origin->idle_ms), CLIENT_IDLE_TIMEOUT);
-    else if (call->is_paused || !client_call_is_sent(call))
+    if (waits_for_owner && !is_blocked)
         client_call_set_deadline(call, CLIENT_NEVER, CLIENT_IDLE_TIMEOUT);
-    else if (call->has_answer_begun)
-        client_call_set_deadline(call, client_deadline(now, call->origin->idle_ms), CLIENT_IDLE_TIMEOUT);
+    else if (is_blocked || call->has_answer_begun)
+        client_call_set_deadline(call, idle, CLIENT_IDLE_TIMEOUT);
     else
         client_call_set_deadline(call, client_deadline(call->answer_due_since_ns, call->first_byte_ms), CLIENT_FIRST_BYTE_TIMEOUT);
 }
