@@ -306,10 +306,9 @@ static void settle(struct client_call *call, bool is_whole)
         client_call_lost(call, stream_error_text(call->connection->stream));
         return;
     }
-    if (!client_call_has_unsent(call)) {
+    if (!client_call_has_unsent(call) && call->owes_writable) {
         buffer_done(&call->unsent);
-        if (call->owes_writable)
-            loop_post(call->loop, &call->tell_writable);
+        loop_post(call->loop, &call->tell_writable);
     }
     if (client_call_is_sent(call) && call->timings->sent == 0)
         call->timings->sent = call->answer_due_since_ns = loop_now_ns(call->loop);
