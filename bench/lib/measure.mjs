@@ -1,8 +1,8 @@
 // One measurement: load on one contestant, CPU clocks read at the window's beginning and end.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, clientKey, directory, rigCore } from './contestants.mjs';
-import { cpuByThread, cpuOf, lines, start } from './processes.mjs';
+import { build, clientKey, directory, gatewayCore, rigCore } from './contestants.mjs';
+import { busyOf, cpuByThread, cpuOf, lines, start } from './processes.mjs';
 
 export function writeBodies() {
   const body = (name, content) => {
@@ -41,7 +41,8 @@ export async function measure(contestant, simulator, options) {
   let before = null;
   for await (const line of lines(child)) {
     const event = JSON.parse(line);
-    const clocks = { contestant: cpuOf(contestant.pid), simulator: cpuOf(simulator.pid), threads: cpuByThread(contestant.pid) };
+    const clocks = { contestant: cpuOf(contestant.pid), simulator: cpuOf(simulator.pid), threads: cpuByThread(contestant.pid),
+      busy: busyOf(gatewayCore) };
     if (event.event === 'start') {
       before = clocks;
       continue;
@@ -52,6 +53,8 @@ export async function measure(contestant, simulator, options) {
       [name, (used - (before.threads[name] ?? 0)) / 1000 / Math.max(event.completed, 1)]));
     return { ...event, cpu_us_per_request: cpu / 1000 / Math.max(event.completed, 1), cpu_us_per_frame: cpu / 1000 / Math.max(event.frames, 1),
       core_share: cpu / 1e9 / event.seconds, rig_share: event.cpu_share + (clocks.simulator - before.simulator) / 1e9 / event.seconds,
+      // What others did on the contestant's core meanwhile: a disturbed window says little.
+      disturbed: Math.max((clocks.busy - before.busy - (contestant.name === 'direct' ? 0 : cpu)) / 1e9 / event.seconds, 0),
       threads_us_per_request: threads };
   }
   throw new Error(`the load generator failed on ${contestant.name} (${join(directory, 'load.log')})`);

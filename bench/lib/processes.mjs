@@ -66,15 +66,24 @@ export function cpuOf(pid) {
   return sum;
 }
 
-/** CPU time per thread name, in nanoseconds: who did the work. */
+/** CPU time per thread, in nanoseconds: who did the work. Threads of the same name are told apart by a number. */
 export function cpuByThread(pid) {
   const result = {};
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     const name = readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim();
     const used = Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    result[name] = (result[name] ?? 0) + used;
+    let label = name;
+    for (let number = 2; label in result; number++) label = `${name} ${number}`;
+    result[label] = used;
   }
   return result;
+}
+
+/** Nanoseconds that a core was busy, whoever kept it so; time stolen by the hypervisor counts. */
+export function busyOf(core) {
+  const fields = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))[1].trim().split(' ').map(Number);
+  const [user, nice, system, , , irq, softirq, steal] = fields;
+  return (user + nice + system + irq + softirq + steal) * 1e7;
 }
 
 /** Memory in bytes of a process and its children: what is theirs (Pss; only root may look at some) and what is resident (Rss). */

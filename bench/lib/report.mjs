@@ -73,6 +73,9 @@ function rigNotes(results) {
       if (item.rig_share > 0.9 && contestant !== 'direct')
         notes.push(`${name}, ${contestant}: the load's own core was at ${percent(item.rig_share)} (the contestant's at ` +
           `${percent(item.core_share)}), so the rate is the rig's; CPU per request still counts.`);
+  const disturbed = Object.values(results.parts).flatMap((part) => Object.values(part)).filter((item) => item.disturbed > 0.05).length;
+  if (disturbed > 0)
+    notes.push(`${disturbed} of the figures were taken while something else used more than 5 % of the contestant's core: repeat on a quiet machine.`);
   return notes;
 }
 

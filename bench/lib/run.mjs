@@ -31,7 +31,7 @@ async function rounds(count, contestants, simulator, label, options) {
       const result = await measure(contestant, simulator, options);
       results[contestant.name].push(result);
       say(`${label} ${contestant.name}: ${Math.round(result.rate)}/s, ${result.cpu_us_per_request.toFixed(2)} µs CPU/request, ` +
-        `p50 ${result.latency_us.p50} µs, core ${(result.core_share * 100).toFixed(0)} %, rig ${(result.rig_share * 100).toFixed(0)} %` +
+        `p50 ${result.latency_us.p50} µs, core ${(result.core_share * 100).toFixed(0)} %, rig ${(result.rig_share * 100).toFixed(0)} %, others ${(result.disturbed * 100).toFixed(0)} %` +
         (result.errors ? `, ${result.errors} ERRORS` : ''));
       await sleep(200);
     }
@@ -51,6 +51,7 @@ function condense(results) {
     cpu_us_per_frame: pick(list, (item) => item.cpu_us_per_frame),
     core_share: pick(list, (item) => item.core_share),
     rig_share: pick(list, (item) => item.rig_share),
+    disturbed: pick(list, (item) => item.disturbed),
     p50: pick(list, (item) => item.latency_us.p50),
     p99: pick(list, (item) => item.latency_us.p99),
     p999: pick(list, (item) => item.latency_us.p999),
