@@ -22,7 +22,7 @@ static const struct {
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\nA: b\r\n\r\n", false },
     { "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false },
     { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", true },
-    { "HTTP/1.1 200 OK\r\n\r\nok", true },
+    { "HTTP/1.1 200 OK\r\n\r\nuntil", true },
     { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok?", false },
     { "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", false },
     { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", true },
@@ -132,8 +132,10 @@ static void test_anything_in_any_order(void **state)
                 cancelled += !caller_has_ended(caller);
                 if (caller->failures)
                     by_failure[caller->failure]++;
-                if (caller->completes && caller->status == 200)
-                    assert_slice(buffer_slice(&caller->body), "ok");
+                struct slice body = buffer_slice(&caller->body);
+                if (caller->completes && caller->status == 200 &&
+                    !slice_starts_with(SLICE("until"), body)) /* cut, but in good order */
+                    assert_slice(body, "ok");
                 caller_done(caller);
                 active--;
             }
