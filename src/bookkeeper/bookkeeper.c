@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 enum {
-    CYCLE_MS = 50,  /* how long entries wait for their batch */
+    CYCLE_MS = 200, /* how long entries wait for their batch */
     RETRY_MS = 100, /* after a failed batch; doubled each time */
     RETRY_MOST_MS = 5000,
     SPILL_AT_PARTS = 4, /* one part in so many of a journal may be held back by requests that stay open */

@@ -13,7 +13,7 @@ enum statement_id {
     STATEMENT_ROLLBACK,
     STATEMENT_FIND_TEXT,
     STATEMENT_PUT_TEXT,
-    STATEMENT_PUT_RECORD,
+    STATEMENT_PUT_RECORDS,
     STATEMENT_PUT_SUM,
     STATEMENT_PUT_OPEN,
     STATEMENT_REMOVE_OPEN,
@@ -51,6 +51,7 @@ struct store_block {
 struct store {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct store_pending *pending;
     struct table texts; /* text -> struct interned; of committed rows and of this transaction */
     struct table sums;  /* of this transaction: key bytes -> struct sum */
     uint64_t next_leaf, leaf_at_begin;
@@ -73,6 +74,8 @@ void store_forget_texts(struct store *store);
 void store_add_to_sums(struct store *store, const struct record *record, const int64_t ids[6]);
 enum store_result store_write_sums(struct store *store) MUST;
 void store_drop_sums(struct store *store);
+/* The text of STATEMENT_PUT_SUM, with its NUL. */
+void store_write_put_sum(struct buffer *query);
 
 /* blocks.c: what a record adds to its block; the last block from its records; leaves that may be those of an id (on_leaf says
  * whether the search goes on); leaves outside of which nothing was closed between two times. */
@@ -85,6 +88,16 @@ enum store_result store_search_blocks(struct store *store, const uint8_t id[REQU
                                       void *owner) MUST;
 enum store_result store_leaves_between(struct store *store, int64_t since_ms, int64_t until_ms, uint64_t *ret_first,
                                        uint64_t *ret_end) MUST;
+
+/* pending.c: records on their way into the table. numbers: leaf, closed_ms, account, key, model. */
+enum { STORE_PENDING_NUMBERS = 5 };
+struct store_pending *store_pending_new(void);
+void store_pending_free(struct store_pending *pending); /* NULL is allowed */
+void store_pending_clear(struct store_pending *pending);
+enum store_result store_add_pending(struct store *store, const int64_t numbers[STORE_PENDING_NUMBERS], struct slice body,
+                                    struct slice personal) MUST;
+enum store_result store_flush(struct store *store) MUST;
+enum store_result store_add_pending_table(struct store *store) MUST;
 
 /* The aggregate function saturating_sum for reports. */
 enum store_result store_add_functions(struct store *store) MUST;

@@ -20,22 +20,11 @@ enum store_result store_put_record(struct store *store, const struct record *rec
         if (result != STORE_OK)
             return result;
     }
-    sqlite3_stmt *put = store_statement(store, STATEMENT_PUT_RECORD);
-    (void)sqlite3_bind_int64(put, 1, (int64_t)store->next_leaf);
-    (void)sqlite3_bind_int64(put, 2, record->closed_ns / 1000000);
-    (void)sqlite3_bind_int64(put, 3, ids[0]);
-    (void)sqlite3_bind_int64(put, 4, ids[1]);
-    (void)sqlite3_bind_int64(put, 5, ids[3]);
-    (void)sqlite3_bind_int64(put, 6, record->outcome);
-    (void)sqlite3_bind_int64(put, 7, record->cost);
-    store_bind_blob(put, 8, record_bytes);
-    if (personal.length > 0)
-        store_bind_blob(put, 9, personal);
-    else
-        (void)sqlite3_bind_null(put, 9);
-    enum store_result result = store_run(store, put);
+    int64_t closed_ms = record->closed_ns / 1000000;
+    const int64_t numbers[STORE_PENDING_NUMBERS] = { (int64_t)store->next_leaf, closed_ms, ids[0], ids[1], ids[3] };
+    enum store_result result = store_add_pending(store, numbers, record_bytes, personal);
     if (result == STORE_OK)
-        result = store_note_in_block(store, store->next_leaf, record->id, record->closed_ns / 1000000);
+        result = store_note_in_block(store, store->next_leaf, record->id, closed_ms);
     if (result != STORE_OK)
         return result;
     store_add_to_sums(store, record, ids);

@@ -15,9 +15,8 @@ static const char *const migrations[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('store_id', abs(random() / 2));"
     "CREATE TABLE text (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE record (leaf INTEGER PRIMARY KEY, closed_ms INTEGER NOT NULL, account INTEGER NOT NULL,"
-    "  key INTEGER NOT NULL, model INTEGER NOT NULL, outcome INTEGER NOT NULL, cost INTEGER NOT NULL, body BLOB NOT NULL, personal "
-    "BLOB);"
+    "CREATE TABLE record (leaf INTEGER PRIMARY KEY, closed_ms INTEGER NOT NULL, account INTEGER NOT NULL, key INTEGER NOT NULL,"
+    "  model INTEGER NOT NULL, body BLOB NOT NULL, personal BLOB);"
     "CREATE TABLE block (first_leaf INTEGER PRIMARY KEY, opened_min INTEGER NOT NULL, opened_max INTEGER NOT NULL, closed_min "
     "INTEGER "
     "NOT NULL, closed_max INTEGER NOT NULL);"
@@ -45,48 +44,33 @@ static const char *const migrations[] = {
 };
 _Static_assert(USAGE_UNIT_COUNT == 14, "the table spend has a column per usage unit: add a migration");
 
-/* A sum that does not fit becomes a floating-point number in SQLite; the smaller of that and the largest integer is the integer. */
-#define ADD(column) "min(" column " + excluded." column ", 9223372036854775807)"
-
-static const char
-    *const sql[STATEMENT_COUNT] = {
-        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
-        [STATEMENT_COMMIT] = "COMMIT",
-        [STATEMENT_ROLLBACK] = "ROLLBACK",
-        [STATEMENT_FIND_TEXT] = "SELECT id FROM text WHERE value = ?",
-        [STATEMENT_PUT_TEXT] = "INSERT INTO text (value) VALUES (?)",
-        [STATEMENT_PUT_RECORD] = "INSERT INTO record (leaf, closed_ms, account, key, model, outcome, cost, body, personal) "
-                                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [STATEMENT_PUT_SUM] =
-            "INSERT INTO spend VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
-            "DO "
-            "UPDATE SET"
-            " requests = requests + excluded.requests, failed = failed + excluded.failed, unpriced = unpriced + excluded.unpriced,"
-            " unknown = unknown + excluded.unknown, cost = " ADD("cost") ", u0 = " ADD("u0") ", u1 = " ADD("u1") ", u2 = " ADD("u2") ", u3 = " ADD("u3") ", u4 = " ADD("u4") ", u5 = " ADD(
-                "u5") ", u6 = " ADD("u6") ", u7 = " ADD("u7") ", u8 = " ADD("u8") ", u9 = " ADD("u9") ", u10 = " ADD("u10") ", u11 "
-                                                                                                                            "="
-                                                                                                                            " " ADD("u11") ", u12 = " ADD(
-                                                                                                                                "u1"
-                                                                                                                                "2") ", u13 = " ADD("u13"),
-        [STATEMENT_PUT_OPEN] = "INSERT OR REPLACE INTO open_entry VALUES (?, ?, ?, ?)",
-        [STATEMENT_REMOVE_OPEN] = "DELETE FROM open_entry WHERE epoch = ? AND worker = ? AND sequence = ?",
-        [STATEMENT_PUT_POSITION] = "INSERT OR REPLACE INTO journal_position VALUES (?, ?, ?, ?, ?)",
-        [STATEMENT_GET_POSITION] = "SELECT position, sequence, folded FROM journal_position WHERE epoch = ? AND worker = ?",
-        [STATEMENT_EACH_POSITION] = "SELECT epoch, worker, position, sequence, folded FROM journal_position ORDER BY epoch, worker",
-        [STATEMENT_EACH_OPEN] = "SELECT body FROM open_entry ORDER BY epoch, worker, sequence",
-        [STATEMENT_FORGET_POSITION] = "DELETE FROM journal_position WHERE epoch = ? AND worker = ?",
-        [STATEMENT_FORGET_OPEN] = "DELETE FROM open_entry",
-        [STATEMENT_PUT_GAP] = "INSERT OR REPLACE INTO journal_gap VALUES (?, ?, ?, ?, ?)",
-        [STATEMENT_PUT_KEY] = "INSERT INTO api_key VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET digest = excluded.digest,"
-                              " previous_digest = excluded.previous_digest, body = excluded.body",
-        [STATEMENT_READ_KEYS] = "SELECT digest, previous_digest, body FROM api_key ORDER BY id",
-        [STATEMENT_PUT_EVENT] = "INSERT INTO event (at_ms, action, subject, detail) VALUES (?, ?, ?, ?)",
-        [STATEMENT_TRIM] = "DELETE FROM record WHERE leaf <= ?",
-        [STATEMENT_TRIM_BLOCKS] = "DELETE FROM block WHERE first_leaf + 1023 <= ?",
-        [STATEMENT_TRIM_BLOCK_IDS] = "DELETE FROM block_ids WHERE first_leaf + 1023 <= ?",
-        [STATEMENT_PUT_BLOCK] = "INSERT INTO block VALUES (?, ?, ?, ?, ?)",
-        [STATEMENT_PUT_BLOCK_IDS] = "INSERT INTO block_ids VALUES (?, ?)",
-    };
+static const char *const sql[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_FIND_TEXT] = "SELECT id FROM text WHERE value = ?",
+    [STATEMENT_PUT_TEXT] = "INSERT INTO text (value) VALUES (?)",
+    [STATEMENT_PUT_RECORDS] = "INSERT INTO record SELECT * FROM pending",
+    [STATEMENT_PUT_SUM] = NULL, /* written by store_write_put_sum */
+    [STATEMENT_PUT_OPEN] = "INSERT OR REPLACE INTO open_entry VALUES (?, ?, ?, ?)",
+    [STATEMENT_REMOVE_OPEN] = "DELETE FROM open_entry WHERE epoch = ? AND worker = ? AND sequence = ?",
+    [STATEMENT_PUT_POSITION] = "INSERT OR REPLACE INTO journal_position VALUES (?, ?, ?, ?, ?)",
+    [STATEMENT_GET_POSITION] = "SELECT position, sequence, folded FROM journal_position WHERE epoch = ? AND worker = ?",
+    [STATEMENT_EACH_POSITION] = "SELECT epoch, worker, position, sequence, folded FROM journal_position ORDER BY epoch, worker",
+    [STATEMENT_EACH_OPEN] = "SELECT body FROM open_entry ORDER BY epoch, worker, sequence",
+    [STATEMENT_FORGET_POSITION] = "DELETE FROM journal_position WHERE epoch = ? AND worker = ?",
+    [STATEMENT_FORGET_OPEN] = "DELETE FROM open_entry",
+    [STATEMENT_PUT_GAP] = "INSERT OR REPLACE INTO journal_gap VALUES (?, ?, ?, ?, ?)",
+    [STATEMENT_PUT_KEY] = "INSERT INTO api_key VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET digest = excluded.digest,"
+                          " previous_digest = excluded.previous_digest, body = excluded.body",
+    [STATEMENT_READ_KEYS] = "SELECT digest, previous_digest, body FROM api_key ORDER BY id",
+    [STATEMENT_PUT_EVENT] = "INSERT INTO event (at_ms, action, subject, detail) VALUES (?, ?, ?, ?)",
+    [STATEMENT_TRIM] = "DELETE FROM record WHERE leaf <= ?",
+    [STATEMENT_TRIM_BLOCKS] = "DELETE FROM block WHERE first_leaf + 1023 <= ?",
+    [STATEMENT_TRIM_BLOCK_IDS] = "DELETE FROM block_ids WHERE first_leaf + 1023 <= ?",
+    [STATEMENT_PUT_BLOCK] = "INSERT INTO block VALUES (?, ?, ?, ?, ?)",
+    [STATEMENT_PUT_BLOCK_IDS] = "INSERT INTO block_ids VALUES (?, ?)",
+};
 
 const char *store_error(const struct store *store)
 {
@@ -231,15 +215,24 @@ enum store_result store_prepare(struct store *store, const char *query, sqlite3_
     return store_judge(store, sqlite3_prepare_v2(store->database, query, -1, ret_statement, NULL));
 }
 
+static enum store_result prepare_one(struct store *store, enum statement_id id, const char *query)
+{
+    return store_judge(store,
+                       sqlite3_prepare_v3(store->database, query, -1, SQLITE_PREPARE_PERSISTENT, &store->statements[id], NULL));
+}
+
 static enum store_result prepare_all(struct store *store)
 {
-    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-        enum store_result result = store_judge(
-            store, sqlite3_prepare_v3(store->database, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL));
-        if (result != STORE_OK)
-            return result;
-    }
-    return STORE_OK;
+    struct buffer query;
+    buffer_init(&query, 4096);
+    store_write_put_sum(&query);
+    invariant(!query.overflowed);
+    enum store_result result = prepare_one(store, STATEMENT_PUT_SUM, buffer_slice(&query).bytes);
+    buffer_done(&query);
+    for (size_t i = 0; result == STORE_OK && i < STATEMENT_COUNT; i++)
+        if (sql[i])
+            result = prepare_one(store, (enum statement_id)i, sql[i]);
+    return result;
 }
 
 static enum store_result set_up(struct store *store, uint64_t most_pages)
@@ -250,10 +243,9 @@ static enum store_result set_up(struct store *store, uint64_t most_pages)
     (void)sqlite3_extended_result_codes(store->database, 1);
     enum store_result result = check_version(store, &version);
     if (result == STORE_OK)
-        result = execute(
-            store,
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000;"
-            "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
+        result = execute(store, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+                                "wal_autocheckpoint = 1000; PRAGMA cache_size = -8000;"
+                                "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
     if (result == STORE_OK && most_pages > 0) {
         (void)snprintf(limit, sizeof(limit), "PRAGMA max_page_count = %llu", (unsigned long long)most_pages);
         result = execute(store, limit);
@@ -262,6 +254,8 @@ static enum store_result set_up(struct store *store, uint64_t most_pages)
         result = migrate(store, version);
     if (result == STORE_OK)
         result = store_add_functions(store);
+    if (result == STORE_OK)
+        result = store_add_pending_table(store);
     if (result == STORE_OK)
         result = get_number(store,
                             "SELECT max(coalesce((SELECT value FROM meta WHERE name = 'next_leaf'), 0), coalesce((SELECT max(leaf) "
@@ -287,6 +281,7 @@ enum store_result store_open(const char *path, uint64_t most_pages, struct store
         return STORE_FAILED;
     }
     struct store *store = allocate_zeroed(1, sizeof(*store));
+    store->pending = store_pending_new();
     int opened = sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     enum store_result result = store_judge(store, opened);
     if (result == STORE_OK)
@@ -311,6 +306,7 @@ void store_close(struct store *store)
     (void)sqlite3_close(store->database);
     store_drop_sums(store);
     store_forget_texts(store);
+    store_pending_free(store->pending);
     free(store);
 }
 
@@ -337,7 +333,9 @@ enum store_result store_begin(struct store *store)
 
 enum store_result store_commit(struct store *store)
 {
-    enum store_result result = store_write_sums(store);
+    enum store_result result = store_flush(store);
+    if (result == STORE_OK)
+        result = store_write_sums(store);
     if (result == STORE_OK)
         result = store_run(store, store_statement(store, STATEMENT_COMMIT));
     if (result == STORE_OK)
@@ -348,6 +346,7 @@ enum store_result store_commit(struct store *store)
 void store_rollback(struct store *store)
 {
     store_drop_sums(store);
+    store_pending_clear(store->pending);
     if (!store->in_transaction)
         return;
     store_forget_texts(store); /* some may have been given their ids in this transaction */

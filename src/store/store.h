@@ -3,7 +3,8 @@
  *
  * Folding: store_begin, then any of the store_put_… functions, then store_commit; only then is anything of it true. Numbers of
  * records (leaves) rise by one in the order of folding. Texts that repeat (accounts, models, ...) are interned; records carry a
- * blob and a few integers, and no index but the row's own stands in the way of an insert. */
+ * blob and a few integers, and no index but the row's own stands in the way of an insert. What was put is seen by queries after
+ * the commit. */
 #ifndef AIRGATE_STORE_STORE_H
 #define AIRGATE_STORE_STORE_H
 

@@ -45,15 +45,14 @@ void store_add_to_sums(struct store *store, const struct record *record, const i
     struct sum wanted = { .key = { record->closed_ns / 3600000000000 } };
     memcpy(wanted.key + 1, ids, 6 * sizeof(ids[0]));
     struct sum *sum = find_sum(store, &wanted);
-    struct usage usage = { 0 };
-    for (size_t i = 0; i < record->line_count; i++)
-        usage.amounts[record->lines[i].unit] = record->lines[i].amount;
     sum->requests++;
     sum->failed += record->outcome != RECORD_COMPLETED;
     sum->unpriced += record->cost_state == RECORD_UNPRICED;
     sum->unknown += record->cost_state == RECORD_COST_UNKNOWN;
-    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
-        sum->usage[i] = add_saturating(sum->usage[i], to_signed(usage.amounts[i]));
+    for (size_t i = 0; i < record->line_count; i++) {
+        int64_t *amount = &sum->usage[record->lines[i].unit];
+        *amount = add_saturating(*amount, to_signed(record->lines[i].amount));
+    }
     sum->cost = add_saturating(sum->cost, record->cost);
 }
 
@@ -63,6 +62,29 @@ void store_drop_sums(struct store *store)
         if (store->sums.entries[i].hash > 1)
             free(store->sums.entries[i].value);
     table_done(&store->sums);
+}
+
+/* A sum that does not fit becomes a floating-point number in SQLite; the smaller of that and the largest integer is the integer. */
+static void add_column(struct buffer *query, const char *separator, const char *column)
+{
+    buffer_print(query, "%s%s = min(%s + excluded.%s, 9223372036854775807)", separator, column, column, column);
+}
+
+void store_write_put_sum(struct buffer *query)
+{
+    static const char *const counts[] = { "requests", "failed", "unpriced", "unknown", "cost" };
+    buffer_append_text(query, "INSERT INTO spend VALUES (?");
+    for (size_t i = 1; i < DIMENSIONS_STORED + ARRAY_LENGTH(counts) + USAGE_UNIT_COUNT; i++)
+        buffer_append_text(query, ", ?");
+    buffer_append_text(query, ") ON CONFLICT DO UPDATE SET ");
+    for (size_t i = 0; i < ARRAY_LENGTH(counts); i++)
+        add_column(query, i == 0 ? "" : ", ", counts[i]);
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++) {
+        char column[16];
+        (void)snprintf(column, sizeof(column), "u%zu", i);
+        add_column(query, ", ", column);
+    }
+    buffer_append_byte(query, '\0');
 }
 
 static enum store_result write_sum(struct store *store, const struct sum *sum)

@@ -199,7 +199,7 @@ static void a_recovery_without_room_loses_nothing(void **state)
     struct recovered recovered;
     char problem[256], path[TEST_PATH_BYTES];
     write_half_closed(1, 0, 0, 400);
-    assert_int_equal(store_open(place.database, 28, &store, problem), STORE_OK);
+    assert_int_equal(store_open(place.database, 17, &store, problem), STORE_OK);
     assert_int_equal(recover_journals(store, place.directory, &recovered, problem, sizeof(problem)), STORE_FULL);
     assert_non_null(strstr(problem, "the disk is full"));
     assert_int_equal(access(journal_path(0, path), F_OK), 0);

@@ -354,7 +354,7 @@ static void a_limit_on_file_sizes_counts_as_full(void **state)
     struct rlimit before, small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
-    small.rlim_cur = 300 * 1024;
+    small.rlim_cur = 800 * 1024;
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     enum store_result result = STORE_OK;
