@@ -43,14 +43,13 @@ void answer_begin(struct request *request, int64_t length)
 {
     if (exchange_is_started(request->exchange))
         return;
-    struct buffer lines;
-    buffer_init(&lines, HEADERS_MOST_BYTES);
-    write_common(request, &lines);
-    write_served(request, &lines);
-    write_cost(request, &lines);
-    buffer_append(&lines, request->relayed_headers);
-    exchange_start(request->exchange, request->status, buffer_slice(&lines), length);
-    buffer_done(&lines);
+    struct buffer *lines = &request->worker->lines;
+    buffer_clear(lines);
+    write_common(request, lines);
+    write_served(request, lines);
+    write_cost(request, lines);
+    buffer_append(lines, request->relayed_headers);
+    exchange_start(request->exchange, request->status, buffer_slice(lines), length);
 }
 
 void answer_local(struct request *request, unsigned status, struct slice body)

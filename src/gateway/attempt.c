@@ -11,8 +11,6 @@
 #include "http/body.h"
 #include "http/writer.h"
 
-enum { HEAD_MOST_BYTES = 32 << 10 };
-
 /* Headers of the client that a provider may see. */
 static const enum http_header_id forwarded[] = {
     HTTP_HEADER_ACCEPT,     HTTP_HEADER_OPENAI_BETA, HTTP_HEADER_IDEMPOTENCY_KEY, HTTP_HEADER_TRACEPARENT,
@@ -20,22 +18,22 @@ static const enum http_header_id forwarded[] = {
 };
 
 /* Headers of the provider that the client may see. */
-static const char *const returned[] = {
-    "content-type",
-    "content-disposition",
-    "content-range",
-    "accept-ranges",
-    "cache-control",
-    "retry-after",
-    "retry-after-ms",
-    "openai-processing-ms",
-    "openai-version",
-    "x-ratelimit-limit-requests",
-    "x-ratelimit-limit-tokens",
-    "x-ratelimit-remaining-requests",
-    "x-ratelimit-remaining-tokens",
-    "x-ratelimit-reset-requests",
-    "x-ratelimit-reset-tokens",
+static const struct slice returned[] = {
+    SLICE_INIT("content-type"),
+    SLICE_INIT("content-disposition"),
+    SLICE_INIT("content-range"),
+    SLICE_INIT("accept-ranges"),
+    SLICE_INIT("cache-control"),
+    SLICE_INIT("retry-after"),
+    SLICE_INIT("retry-after-ms"),
+    SLICE_INIT("openai-processing-ms"),
+    SLICE_INIT("openai-version"),
+    SLICE_INIT("x-ratelimit-limit-requests"),
+    SLICE_INIT("x-ratelimit-limit-tokens"),
+    SLICE_INIT("x-ratelimit-remaining-requests"),
+    SLICE_INIT("x-ratelimit-remaining-tokens"),
+    SLICE_INIT("x-ratelimit-reset-requests"),
+    SLICE_INIT("x-ratelimit-reset-tokens"),
 };
 
 /* --- callbacks: store and wake --- */
@@ -43,7 +41,7 @@ static const char *const returned[] = {
 static bool is_returned(const struct http_header *header)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(returned); i++)
-        if (slice_is_nocase(header->name, returned[i]))
+        if (header->name.length == returned[i].length && slice_equal_nocase(header->name, returned[i]))
             return true;
     return false;
 }
@@ -56,15 +54,14 @@ static bool begins_nocase(struct slice text, const char *prefix)
 static void on_head(void *owner, const struct http_response_head *head)
 {
     struct request *request = owner;
-    struct buffer lines;
-    buffer_init(&lines, HEAD_MOST_BYTES);
+    struct buffer *lines = &request->worker->lines;
+    buffer_clear(lines);
     for (size_t i = 0; i < head->headers.count; i++) {
         const struct http_header *header = &head->headers.list[i];
         if (is_returned(header) && !http_header_is_hop_by_hop(&head->headers, header))
-            http_write_header(&lines, header->name, header->value);
+            http_write_header(lines, header->name, header->value);
     }
-    request->relayed_headers = arena_copy(request->arena, buffer_slice(&lines));
-    buffer_done(&lines);
+    request->relayed_headers = arena_copy(request->arena, buffer_slice(lines));
     struct slice type = http_header_value(&head->headers, HTTP_HEADER_CONTENT_TYPE);
     struct slice encoding = http_header_value(&head->headers, HTTP_HEADER_CONTENT_ENCODING);
     request->answer_is_events = begins_nocase(type, "text/event-stream");
@@ -192,17 +189,15 @@ static bool build(struct request *request)
         return false;
     for (size_t i = 0; i < body_count; i++)
         body_length += body[i].length;
-    struct buffer head;
-    buffer_init(&head, HEAD_MOST_BYTES);
-    write_head(request, &head, body_length);
-    bool fits = !head.overflowed;
+    struct buffer *head = &request->worker->lines;
+    buffer_clear(head);
+    write_head(request, head, body_length);
     request->upstream_pieces = arena_allocate(request->arena, (body_count + 1) * sizeof(struct slice));
-    request->upstream_pieces[0] = arena_copy(request->arena, buffer_slice(&head));
+    request->upstream_pieces[0] = arena_copy(request->arena, buffer_slice(head));
     for (size_t i = 0; i < body_count; i++)
         request->upstream_pieces[i + 1] = body[i];
     request->upstream_piece_count = body_count + 1;
-    buffer_done(&head);
-    return fits;
+    return !head->overflowed;
 }
 
 static bool start(struct request *request)

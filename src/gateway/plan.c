@@ -52,8 +52,18 @@ static void make_path(struct request *request)
 {
     const struct http_request_head *head = exchange_request(request->exchange);
     struct slice rest = slice_from(head->path, strlen("/v1"));
-    request->upstream_path = arena_print(request->arena, "%.*s%.*s%s%.*s", SLICE_ARGS(request->provider->base_path),
-                                         SLICE_ARGS(rest), head->query.length > 0 ? "?" : "", SLICE_ARGS(head->query));
+    const struct slice parts[] = { request->provider->base_path, rest, head->query.length > 0 ? SLICE("?") : SLICE(""),
+                                   head->query };
+    size_t length = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+        length += parts[i].length;
+    char *path = arena_allocate(request->arena, length + 1), *end = path;
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+        if (parts[i].length > 0)
+            memcpy(end, parts[i].bytes, parts[i].length);
+        end += parts[i].length;
+    }
+    request->upstream_path = slice_of(path, length);
 }
 
 enum stage_result plan_run(struct request *request)

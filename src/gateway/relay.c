@@ -126,7 +126,7 @@ static bool read_event(struct request *request, const struct sse_event *event)
         return true;
     struct wire_event seen;
     struct arena memory; /* of this event only: a stream may have any number */
-    arena_init(&memory, NULL, EVENT_MEMORY_BYTES);
+    arena_init(&memory, loop_arena_pool(request->worker->loop), EVENT_MEMORY_BYTES);
     wire_format_of(request)->read_event(event->name, event->data, !request->model_read, &memory, &seen);
     request->model_read = true;
     if (seen.has_usage) {

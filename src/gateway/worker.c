@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { HEADER_LINES_MOST_BYTES = 64 << 10 };
+
 /* --- keys in use --- */
 
 struct held_keys *held_keys_take(struct held_keys *held)
@@ -79,6 +81,7 @@ struct worker *worker_new(unsigned index, const struct snapshot *snapshot, struc
     worker->digester = secret_digester_new();
     worker->keys = allocate_zeroed(1, sizeof(*worker->keys));
     *worker->keys = (struct held_keys){ .table = bookkeeper_keys(bookkeeper), .users = 1 };
+    buffer_init(&worker->lines, HEADER_LINES_MOST_BYTES);
     worker->loop = loop_new();
     worker->client = client_new(worker->loop);
     worker->server = server_new(worker->loop, &snapshot->server, &callbacks, worker);
@@ -97,6 +100,7 @@ void worker_free(struct worker *worker)
             free((void *)(uintptr_t)worker->catalogue_prices.entries[i].key.bytes);
     table_done(&worker->catalogue_prices);
     metrics_done(&worker->metrics);
+    buffer_done(&worker->lines);
     free(worker);
 }
 

@@ -41,6 +41,7 @@ struct worker {
     struct request *requests;      /* open ones */
     bool is_draining; /* no new connections */
     bool is_cutting;  /* what still runs ends now */
+    struct buffer lines; /* where header lines are put together; used by one function at a time */
     char entry_bytes[ENTRY_MOST_BYTES]; /* where a journal entry is put together */
 };
 

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+/* Idle connections cost a descriptor each until keep_idle ends them; closing them earlier would only make new ones. */
+enum { MOST_IDLE = 16384 };
 enum { MEMORY_MOST = 64 << 20, HEADERS_MOST = 16 << 10 };
 
 struct build {
@@ -88,6 +90,7 @@ static void set_origin(struct build *build, const struct config_provider *config
     provider->origin.total_ms = config->timeouts.total_ms;
     provider->origin.keep_idle_ms = config->timeouts.keep_idle_ms;
     provider->origin.most_connections = (size_t)config->max_connections;
+    provider->origin.most_idle = MOST_IDLE;
     if (config->proxy)
         set_proxy(build, config, provider);
 }
