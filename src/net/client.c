@@ -66,6 +66,8 @@ void client_free(struct client *client)
 {
     if (!client)
         return;
+    while (client->first_abandoned)
+        client_cancel(client->first_abandoned);
     invariant(client->open_calls == 0);
     client_pools_free(client);
     resolver_free(client->resolver);

@@ -95,8 +95,9 @@ void client_pause(struct client_call *call);
 void client_resume(struct client_call *call);
 /* Closes the connection at once; no callback comes. */
 void client_cancel(struct client_call *call);
-/* What the owner wanted of the answer has come: no callback comes any more. The rest is read and dropped for a short while (1 s, 64
- * KiB), so that the connection can be used again when the answer ends in good order; else it is closed. */
+/* What the owner wanted of the answer has come: the call is gone for its owner, who may let go of the origin too. The rest is read
+ * and dropped for a short while (1 s, 64 KiB), so that the connection can be used again when the answer ends in good order; else it
+ * is closed. */
 void client_abandon(struct client_call *call);
 
 struct client_statistics {

@@ -67,6 +67,7 @@ void client_call_end(struct client_call *call)
     call->connection = NULL;
     if (call->is_waiting)
         client_pool_stop_waiting(call);
+    client_abandoned_leave(call);
     loop_timer_disarm(call->loop, &call->timer);
     loop_unpost(call->loop, &call->tell_writable);
     loop_unpost(call->loop, &call->tell_failure);
@@ -127,56 +128,6 @@ void client_cancel(struct client_call *call)
 {
     leave_connection(call);
     client_call_end(call);
-}
-
-/* --- abandoned calls: the rest of the answer is read for the connection's sake --- */
-
-enum { ABANDONED_MS = 1000 };
-
-static void ignore_head(void *owner, const struct http_response_head *head)
-{
-    (void)owner;
-    (void)head;
-}
-
-static void ignore_body(void *owner, const struct slice *pieces, size_t count, bool complete)
-{
-    (void)owner;
-    (void)pieces;
-    (void)count;
-    (void)complete;
-}
-
-static void ignore_writable(void *owner)
-{
-    (void)owner;
-}
-
-static void ignore_failure(void *owner, enum client_failure failure, bool was_sent, const char *detail)
-{
-    (void)owner;
-    (void)failure;
-    (void)was_sent;
-    (void)detail;
-}
-
-static const struct client_callbacks ignoring = {
-    .on_head = ignore_head, .on_body = ignore_body, .on_writable = ignore_writable, .on_failure = ignore_failure
-};
-
-void client_abandon(struct client_call *call)
-{
-    if (!call->connection || call->connection->phase != CLIENT_BODY || !client_call_is_sent(call)) {
-        client_cancel(call);
-        return;
-    }
-    call->own_timings = *call->timings;
-    call->timings = &call->own_timings;
-    call->callbacks = &ignoring;
-    call->owner = NULL;
-    call->total_deadline_ns = client_deadline(loop_now_ns(call->loop), ABANDONED_MS);
-    client_call_moved(call);
-    client_resume(call);
 }
 
 /* --- deadlines --- */

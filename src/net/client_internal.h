@@ -4,6 +4,7 @@
  *   client_pool.c    connections to one origin: idle ones, and calls that wait for one
  *   client_dial.c    a new connection: name, addresses, connect, proxy
  *   client_call.c    one call: writing the request, deadlines, the ways in which it ends
+ *   client_abandon.c calls that go on without their owner
  *   client_answer.c  what the peer says: heads, bodies, ends
  *
  * Who calls whom: client_start finds a pool, which gives the call an idle connection, a new one (client_dial), or a place in its
@@ -35,7 +36,8 @@ struct client {
     struct resolver *resolver;
     struct table pools;  /* connection fields -> struct client_pool */
     struct table trusts; /* CA file, "" for the system's -> struct tls_settings; the keys are ours */
-    struct buffer key;   /* where pool keys are put together */
+    struct client_call *first_abandoned;
+    struct buffer key; /* where pool keys are put together */
     struct http_limits limits;
     size_t open_calls, open_connections, idle_connections, waiting_calls;
     uint64_t opened_total, reused_total;
@@ -91,8 +93,11 @@ struct client_call {
     const struct client_callbacks *callbacks;
     void *owner;
     struct client_timings *timings;
-    struct client_timings own_timings; /* of an abandoned call: its owner's memory is gone */
-    struct client_call *next, *previous; /* in the pool's queue */
+    /* of an abandoned call: its owner's memory is gone */
+    struct client_timings own_timings;
+    struct client_origin own_origin;
+    uint64_t abandoned_bytes;
+    struct client_call *next, *previous; /* in the pool's queue, or among the abandoned */
     struct loop_timer timer;
     uint64_t timer_ns; /* when the timer comes */
     uint64_t phase_deadline_ns, total_deadline_ns;
@@ -105,6 +110,7 @@ struct client_call {
     const char *detail;
     enum http_method method;
     uint8_t failure, phase_failure; /* enum client_failure */
+    bool is_abandoned;              /* in the client's list */
     bool is_waiting;                /* in the pool's queue */
     bool streams_body, has_last;
     bool has_stopped_sending; /* the peer has answered that it does not want the request */
@@ -113,6 +119,9 @@ struct client_call {
     bool has_answer_begun;
     bool has_failed; /* told by a task */
 };
+
+_Static_assert(sizeof(struct client_call) <= LOOP_LARGEST_PIECE, "calls come from the loop's pieces");
+_Static_assert(sizeof(struct client_connection) <= LOOP_LARGEST_PIECE, "connections too");
 
 /* --- client.c --- */
 /* The settings for the origin's CA file; NULL: they cannot be loaded, *ret_problem says why. */
@@ -161,6 +170,9 @@ void client_call_lost(struct client_call *call, const char *detail);
 /* The call is gone; its connection stays with the caller. */
 void client_call_end(struct client_call *call);
 uint64_t client_deadline(uint64_t from_ns, uint64_t after_ms);
+
+/* --- client_abandon.c --- */
+void client_abandoned_leave(struct client_call *call);
 
 /* --- client_answer.c --- */
 void client_answer_on_event(void *owner, unsigned events);

@@ -454,6 +454,113 @@ static void test_borrowed_bytes_are_copied_for_an_early_answer(void **state)
     world_end(&world);
 }
 
+/* --- abandoned calls --- */
+
+/* A call whose answer has begun, left by an owner whose memory and origin go away at once. */
+static struct peer abandon_one(struct world *world, const char *begin, size_t body_bytes)
+{
+    struct caller *caller = allocate_zeroed(1, sizeof(*caller));
+    struct client_origin *origin = allocate(sizeof(*origin));
+    *origin = world->origin;
+    caller->request = SLICE("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct client_request request = { .origin = origin, .method = SLICE("GET"), .pieces = &caller->request, .piece_count = 1 };
+    caller_start_request(caller, world, &request);
+    struct peer peer = origin_accept_request(world);
+    peer_forget(&peer);
+    peer_send(&peer, begin);
+    turn_until(world->loop, caller->heads == 1 && buffer_length(&caller->body) >= body_bytes);
+    client_abandon(caller->call);
+    caller->call = NULL;
+    caller_done(caller);
+    assert_int_equal(caller->completes + caller->failures, 0);
+    free(caller);
+    free(origin);
+    return peer;
+}
+
+static const char begun[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n";
+
+static void test_the_rest_of_an_abandoned_answer_is_read(void **state)
+{
+    struct world world = world_new();
+    (void)state;
+    struct peer peer = abandon_one(&world, begun, 4);
+    turn_for_ms(world.loop, 5);
+    assert_int_equal(statistics(&world).open_connections, 1);
+    peer_send(&peer, "4\r\nmore\r\n0\r\n\r\n");
+    turn_until(world.loop, statistics(&world).idle_connections == 1);
+    exchange_on(&world, &peer, ok_answer, 200, "ok");
+    assert_int_equal(statistics(&world).opened_total, 1);
+    peer_close(&peer);
+    world_end(&world);
+}
+
+static void test_abandoned_calls_end_soon(void **state)
+{
+    static const char *const rests[] = { "garbage\r\n", "" };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rests); i++) {
+        struct world world = world_new();
+        struct peer peer = abandon_one(&world, begun, 4);
+        uint64_t since = clock_monotonic_ns();
+        peer_send(&peer, rests[i]);
+        peer_expect_end(&peer);
+        uint64_t took_ms = (clock_monotonic_ns() - since) / 1000000;
+        assert_true(i == 0 ? took_ms < 900 : took_ms > 900 && took_ms < 2000);
+        assert_int_equal(statistics(&world).open_connections, 0);
+        peer_close(&peer);
+        world_end(&world);
+    }
+}
+
+static void test_not_much_of_an_abandoned_answer_is_read(void **state)
+{
+    struct world world = world_new();
+    char block[8192];
+    (void)state;
+    struct peer peer = abandon_one(&world, "HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\nabc", 3);
+    memset(block, 'b', sizeof(block));
+    size_t sent = 0;
+    for (; sent < (4U << 20) && !peer_has_ended(&peer); sent += sizeof(block)) {
+        (void)send(peer.descriptor, block, sizeof(block), MSG_NOSIGNAL);
+        turn(world.loop);
+    }
+    assert_true(sent > (60U << 10) && sent < (4U << 20));
+    assert_int_equal(statistics(&world).open_connections, 0);
+    peer_close(&peer);
+    world_end(&world);
+}
+
+static void test_abandoned_calls_do_not_outlive_the_client(void **state)
+{
+    struct world world = world_new();
+    (void)state;
+    struct peer first = abandon_one(&world, begun, 4), second = abandon_one(&world, begun, 4),
+                third = abandon_one(&world, begun, 4);
+    peer_send(&second, "0\r\n\r\n");
+    turn_until(world.loop, statistics(&world).idle_connections == 1);
+    peer_close(&first);
+    peer_close(&second);
+    peer_close(&third);
+    world_end(&world);
+}
+
+static void test_abandoning_before_the_head_is_cancelling(void **state)
+{
+    struct world world = world_new();
+    struct caller caller = { 0 };
+    (void)state;
+    caller_get(&caller, &world);
+    struct peer peer = origin_accept_request(&world);
+    client_abandon(caller.call);
+    caller.call = NULL;
+    peer_expect_end(&peer);
+    assert_int_equal(statistics(&world).open_connections, 0);
+    caller_done(&caller);
+    peer_close(&peer);
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +580,11 @@ int main(void)
         cmocka_unit_test(test_an_early_answer_that_wants_more),
         cmocka_unit_test(test_an_early_answer_that_is_whole),
         cmocka_unit_test(test_borrowed_bytes_are_copied_for_an_early_answer),
+        cmocka_unit_test(test_the_rest_of_an_abandoned_answer_is_read),
+        cmocka_unit_test(test_abandoned_calls_end_soon),
+        cmocka_unit_test(test_not_much_of_an_abandoned_answer_is_read),
+        cmocka_unit_test(test_abandoned_calls_do_not_outlive_the_client),
+        cmocka_unit_test(test_abandoning_before_the_head_is_cancelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
