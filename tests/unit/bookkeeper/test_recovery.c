@@ -314,6 +314,57 @@ static void any_subset_of_pages_may_be_missing(void **state)
     }
 }
 
+/* --- a full disk, and then the end --- */
+
+static void do_nothing(struct store *store, void *argument)
+{
+    (void)store;
+    (void)argument;
+}
+
+/* One request stays open while others are folded; then the store is full, and the journal is filled to its last byte. */
+static _Noreturn void fill_and_die(void)
+{
+    struct bookkeeper_settings settings = test_settings(&place, 1);
+    struct bookkeeper_statistics statistics = { 0 };
+    char problem[BOOKKEEPER_ERROR_BYTES];
+    struct journal_slot held;
+    settings.most_store_pages = 40;
+    struct bookkeeper *bookkeeper = bookkeeper_start(&settings, problem);
+    struct journal *journal = bookkeeper ? bookkeeper_journal(bookkeeper, 0) : NULL;
+    uint64_t number = 1;
+    if (!journal || !test_journal_open(journal, 0, &held))
+        _exit(1);
+    for (int i = 0; i < 1000 && !statistics.is_failing; i++) {
+        for (int j = 0; j < 50 && test_journal_record(journal, number); j++)
+            number++;
+        bookkeeper_call(bookkeeper, do_nothing, NULL); /* folds */
+        bookkeeper_statistics(bookkeeper, &statistics);
+    }
+    while (test_journal_record(journal, number))
+        number++;
+    _exit(statistics.is_failing && statistics.folded_records > 0 ? 7 : 1);
+}
+
+static void a_full_disk_does_not_cost_the_requests_that_are_open(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        fill_and_die();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 7);
+    struct bookkeeper_settings settings = test_settings(&place, 1);
+    bookkeeper_stop(test_start(&settings));
+    struct test_census *census = test_census_of(place.database);
+    assert_int_equal(census->interrupted[0], 1);
+    for (size_t i = 1; i < census->records; i++)
+        assert_int_equal(census->ended[i], 1);
+    free(census);
+}
+
 /* --- kill -9 while it writes and folds --- */
 
 enum { KILL_ROUNDS = 8, KILL_WORKERS = 2, HELD = 5 };
@@ -415,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_torn_header_does_not_stop_the_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_files_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_subset_of_pages_may_be_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_does_not_cost_the_requests_that_are_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_answered_request_is_recorded_once, set_up, tear_down),
     };
     log_set_level(LOG_LEVEL_OFF);
