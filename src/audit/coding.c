@@ -38,6 +38,12 @@ void encode_text(struct encoder *encoder, struct slice text, size_t most)
     encode_bytes(encoder, text.bytes, text.length);
 }
 
+struct decoder decoder_of(struct slice bytes)
+{
+    const char *at = bytes.length > 0 ? bytes.bytes : "";
+    return (struct decoder){ .at = at, .end = at + bytes.length };
+}
+
 uint64_t decode_number(struct decoder *decoder)
 {
     uint64_t value = 0;

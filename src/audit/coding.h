@@ -21,6 +21,8 @@ void encode_bytes(struct encoder *encoder, const void *bytes, size_t length);
 /* Fails when longer than `most` or not UTF-8. */
 void encode_text(struct encoder *encoder, struct slice text, size_t most);
 
+/* Also of an empty slice without bytes. */
+struct decoder decoder_of(struct slice bytes);
 uint64_t decode_number(struct decoder *decoder);
 /* Fails above `most`. */
 uint64_t decode_number_to(struct decoder *decoder, uint64_t most);

@@ -1,6 +1,10 @@
 #include "audit/entry.h"
 
+#include "audit/journal.h"
+
 enum { LENGTH_BYTES = 4 };
+
+_Static_assert((int)ENTRY_MOST_BYTES <= (int)JOURNAL_ENTRY_MOST_BYTES, "any record fits into an entry of the journal");
 
 size_t entry_pack(const struct record *record, const struct record_personal *personal, char *ret_bytes)
 {

@@ -1,14 +1,16 @@
 /* Layout: one header page, then the ring. An entry is a header of 40 bytes and its content, padded to 8 bytes, and never crosses
  * the end of a segment: what is left there is skipped (with a padding entry where one fits). The checksum covers epoch, worker,
- * absolute position, sequence and content, so an entry of an earlier lap, process or worker can never be taken for one of now.
+ * absolute position, sequence and content, so an entry of an earlier lap, process or worker can never be taken for one of now;
+ * and a random key of the file, so that no client can send bytes that would pass for an entry.
  *
  * Publication: the writer stores `published` with release order after the bytes; the reader loads it with acquire order. `released`
  * goes the other way. Room is counted conservatively: any segment holds at least segment_bytes - ENTRY_MOST, whatever the sizes of
- * entries.
+ * entries; an entry of n bytes lowers what is counted by at most n, so what was reserved once stays there.
  *
  * Pages are touched ahead one segment at a time, so that a journal costs memory for what it uses and not for its size. */
 #include "audit/journal.h"
 
+#include "base/random.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -22,7 +24,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { HEADER_BYTES = 4096, ENTRY_MAGIC = 0x4c4e524a, FILE_VERSION = 1 };
+enum { HEADER_BYTES = 4096, ENTRY_MAGIC = 0x4c4e524a, FILE_VERSION = 2 };
 
 struct file_header {
     char magic[8];
@@ -31,6 +33,7 @@ struct file_header {
     uint64_t epoch;
     uint32_t segment_bytes, segment_count;
     uint64_t checksum; /* of what stands before */
+    uint64_t key;      /* of the entries' checksums; if it is damaged, none of them verifies */
 };
 
 struct entry_header {
@@ -48,7 +51,7 @@ struct journal {
     char *mapping, *ring;
     size_t mapping_bytes;
     struct journal_settings settings;
-    uint64_t ring_bytes;
+    uint64_t ring_bytes, key;
     /* writer */
     uint64_t position, sequence;
     uint64_t reserved; /* for the closing of open entries, headers included */
@@ -69,14 +72,15 @@ static size_t entry_size(size_t content_length)
 }
 
 struct checksum_input {
-    uint64_t epoch, position, sequence, opened;
+    uint64_t key, epoch, position, sequence, opened;
     uint32_t worker, kind, length, zero;
 };
 
-static uint64_t entry_checksum(const struct journal_settings *settings, uint64_t position, const struct entry_header *header,
-                               const char *content)
+static uint64_t entry_checksum(const struct journal_settings *settings, uint64_t key, uint64_t position,
+                               const struct entry_header *header, const char *content)
 {
-    const struct checksum_input input = { .epoch = settings->epoch,
+    const struct checksum_input input = { .key = key,
+                                          .epoch = settings->epoch,
                                           .position = position,
                                           .sequence = header->sequence,
                                           .opened = header->opened,
@@ -125,6 +129,8 @@ static void write_file_header(struct journal *journal)
                                   .segment_bytes = journal->settings.segment_bytes,
                                   .segment_count = journal->settings.segment_count };
     memcpy(header.magic, file_magic, sizeof(header.magic));
+    random_bytes(&header.key, sizeof(header.key));
+    journal->key = header.key;
     if (!journal_boot_id(header.boot_id))
         memset(header.boot_id, 0, sizeof(header.boot_id));
     header.checksum = XXH3_64bits(&header, offsetof(struct file_header, checksum));
@@ -173,6 +179,8 @@ struct journal *journal_create(const char *path, const struct journal_settings *
     }
     struct journal *journal = map_file(file, path, settings, ret_error);
     (void)close(file);
+    if (!journal)
+        (void)unlink(path); /* gives back what was allocated before the disk was full */
     return journal;
 }
 
@@ -198,6 +206,7 @@ static uint64_t certain_room(const struct journal *journal)
     uint64_t released = atomic_load_explicit(&journal->released, memory_order_acquire);
     uint64_t limit = released / segment * segment + journal->ring_bytes;
     uint64_t here = left_in_segment(&journal->settings, journal->position);
+    invariant(journal->position + here <= limit);
     uint64_t free_segments = (limit - journal->position - here) / segment;
     return (here > ENTRY_MOST ? here - ENTRY_MOST : 0) + free_segments * (segment - ENTRY_MOST);
 }
@@ -212,7 +221,7 @@ static void put_entry(struct journal *journal, enum journal_kind kind, uint64_t 
                                    .kind = (uint32_t)kind };
     if (content.length > 0)
         memcpy(at + sizeof(header), content.bytes, content.length);
-    header.checksum = entry_checksum(&journal->settings, journal->position, &header, at + sizeof(header));
+    header.checksum = entry_checksum(&journal->settings, journal->key, journal->position, &header, at + sizeof(header));
     memcpy(at, &header, sizeof(header));
     journal->position += entry_size(content.length);
     journal->sequence++;
@@ -241,9 +250,9 @@ static uint64_t append(struct journal *journal, enum journal_kind kind, uint64_t
 
 bool journal_open_entry(struct journal *journal, struct slice content, size_t closing_bytes, struct journal_slot *ret_slot)
 {
-    size_t closing = entry_size(closing_bytes);
-    if (closing > ENTRY_MOST || content.length > JOURNAL_ENTRY_MOST_BYTES)
+    if (closing_bytes > JOURNAL_ENTRY_MOST_BYTES || content.length > JOURNAL_ENTRY_MOST_BYTES)
         return false;
+    size_t closing = entry_size(closing_bytes);
     if (certain_room(journal) < journal->reserved + closing + entry_size(content.length))
         return false;
     journal->reserved += closing;
@@ -318,8 +327,9 @@ void journal_release(struct journal *journal, uint64_t position)
 
 uint64_t journal_backlog(const struct journal *journal)
 {
-    return atomic_load_explicit(&journal->published, memory_order_relaxed) -
-           atomic_load_explicit(&journal->released, memory_order_relaxed);
+    /* In this order: the other way round more could be released in between than was published. */
+    uint64_t released = atomic_load_explicit(&journal->released, memory_order_acquire);
+    return atomic_load_explicit(&journal->published, memory_order_acquire) - released;
 }
 
 /* --- recovery --- */
@@ -360,22 +370,29 @@ bool journal_read_header(const char *path, struct journal_header *ret_header)
 struct remains {
     struct journal_settings settings;
     const char *ring;
-    uint64_t ring_bytes;
+    uint64_t ring_bytes, key;
 };
+
+/* Whether something that looks like an entry stands there; its content may be damaged, or of an earlier lap. */
+static bool is_entry_like(const struct remains *remains, uint64_t position, struct entry_header *ret_header)
+{
+    uint64_t left = left_in_segment(&remains->settings, position);
+    if (left < sizeof(*ret_header))
+        return false;
+    memcpy(ret_header, remains->ring + position % remains->ring_bytes, sizeof(*ret_header));
+    return ret_header->magic == ENTRY_MAGIC && ret_header->length <= JOURNAL_ENTRY_MOST_BYTES &&
+           entry_size(ret_header->length) <= left && ret_header->kind >= JOURNAL_OPENED && ret_header->kind <= JOURNAL_PADDING &&
+           ret_header->zero == 0;
+}
 
 /* Whether a whole entry that was written for this position stands there. */
 static bool verify(const struct remains *remains, uint64_t position, struct journal_entry *ret_entry)
 {
-    uint64_t left = left_in_segment(&remains->settings, position);
-    if (left < sizeof(struct entry_header))
+    struct entry_header header;
+    if (!is_entry_like(remains, position, &header))
         return false;
     const char *at = remains->ring + position % remains->ring_bytes;
-    struct entry_header header;
-    memcpy(&header, at, sizeof(header));
-    if (header.magic != ENTRY_MAGIC || header.length > JOURNAL_ENTRY_MOST_BYTES || entry_size(header.length) > left ||
-        header.kind < JOURNAL_OPENED || header.kind > JOURNAL_PADDING || header.zero != 0)
-        return false;
-    if (header.checksum != entry_checksum(&remains->settings, position, &header, at + sizeof(header)))
+    if (header.checksum != entry_checksum(&remains->settings, remains->key, position, &header, at + sizeof(header)))
         return false;
     read_entry(at, ret_entry);
     return true;
@@ -390,6 +407,18 @@ static bool find_next(const struct remains *remains, uint64_t end, struct journa
     return false;
 }
 
+/* Behind the last verifiable entry: the end of the sequences of which at least a header is left. Those of earlier laps are lower,
+ * and no higher one can have been reached in the room that there is. */
+static uint64_t end_of_damaged(const struct remains *remains, uint64_t end, struct journal_cursor from)
+{
+    uint64_t sequence = from.sequence, most = from.sequence + (end - from.position) / sizeof(struct entry_header);
+    struct entry_header header;
+    for (uint64_t position = from.position; position < end; position += 8)
+        if (is_entry_like(remains, position, &header) && header.sequence >= sequence && header.sequence < most)
+            sequence = header.sequence + 1;
+    return sequence;
+}
+
 static void recover_entries(const struct remains *remains, bool is_same_boot, struct journal_cursor from,
                             const struct journal_recovery *recovery)
 {
@@ -399,11 +428,16 @@ static void recover_entries(const struct remains *remains, bool is_same_boot, st
     for (;;) {
         pass_short_end(&remains->settings, &cursor);
         bool is_next = cursor.position < end && verify(remains, cursor.position, &entry) && entry.sequence == cursor.sequence;
+        struct journal_cursor last = cursor;
         if (!is_next) {
-            if (is_same_boot || !find_next(remains, end, &cursor, &entry))
+            if (is_same_boot)
                 return;
-            if (entry.sequence > cursor.sequence)
-                recovery->on_gap(recovery->owner, cursor.sequence, entry.sequence - 1);
+            bool is_last = !find_next(remains, end, &cursor, &entry);
+            uint64_t sequence = is_last ? end_of_damaged(remains, end, last) : entry.sequence;
+            if (sequence > last.sequence)
+                recovery->on_gap(recovery->owner, last.sequence, sequence - 1);
+            if (is_last)
+                return;
         }
         if (entry.kind != JOURNAL_PADDING)
             recovery->on_entry(recovery->owner, &entry);
@@ -427,7 +461,8 @@ bool journal_recover(const char *path, bool is_same_boot, struct journal_cursor 
                                              .worker = header.worker,
                                              .segment_bytes = header.segment_bytes,
                                              .segment_count = header.segment_count },
-                               .ring_bytes = (uint64_t)header.segment_bytes * header.segment_count };
+                               .ring_bytes = (uint64_t)header.segment_bytes * header.segment_count,
+                               .key = header.key };
     size_t bytes = HEADER_BYTES + (size_t)remains.ring_bytes;
     void *mapping = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, file, 0);
     (void)close(file);

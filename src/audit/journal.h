@@ -75,10 +75,10 @@ struct journal_header {
 };
 
 struct journal_recovery {
-    /* Entries from the cursor on, in order, each once. */
+    /* Entries from the cursor on, in order, each once. Their content is gone after the call. */
     void (*on_entry)(void *owner, const struct journal_entry *entry);
-    /* Entries from..to (inclusive) are lost. Happens only after the machine itself went down: then pages may be missing anywhere.
-     */
+    /* Entries from..to (inclusive) are lost; some may have been padding. Happens only after the machine itself went down: then
+     * pages may be missing anywhere. What was lost at the end without leaving even a header is not known to anybody. */
     void (*on_gap)(void *owner, uint64_t from_sequence, uint64_t to_sequence);
     void *owner;
 };

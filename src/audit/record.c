@@ -42,6 +42,7 @@ bool request_id_parse(struct slice text, uint8_t ret_id[REQUEST_ID_BYTES])
 {
     if (text.length != REQUEST_ID_TEXT_BYTES - 1 || !slice_starts_with(text, SLICE("req_")))
         return false;
+    uint8_t id[REQUEST_ID_BYTES];
     unsigned bits = 0, count = 0;
     size_t length = 0;
     for (size_t i = 4; i < text.length; i++) {
@@ -52,10 +53,11 @@ bool request_id_parse(struct slice text, uint8_t ret_id[REQUEST_ID_BYTES])
         count += i == 4 ? 3 : 5;
         if (count >= 8) {
             count -= 8;
-            ret_id[length++] = (uint8_t)(bits >> count);
+            id[length++] = (uint8_t)(bits >> count);
         }
     }
-    return length == REQUEST_ID_BYTES;
+    memcpy(ret_id, id, REQUEST_ID_BYTES);
+    return true;
 }
 
 int64_t request_id_wall_ms(const uint8_t id[REQUEST_ID_BYTES])
@@ -82,6 +84,28 @@ const char *record_cost_state_name(enum record_cost_state state)
 }
 
 /* --- encoding --- */
+
+/* What the types allow and decoding would refuse. Texts are checked where they are written. */
+static bool is_encodable(const struct record *record)
+{
+    bool are_enums_known = (unsigned)record->outcome < RECORD_OUTCOME_COUNT && (unsigned)record->class < FAILURE_CLASS_COUNT &&
+                           (unsigned)record->usage_source < USAGE_SOURCE_COUNT &&
+                           (unsigned)record->cost_state < RECORD_COST_STATE_COUNT;
+    if (!are_enums_known || record->line_count > USAGE_UNIT_COUNT || record->attempt_count > RECORD_ATTEMPTS_MOST)
+        return false;
+    for (size_t i = 0; i < record->line_count; i++) {
+        const struct charge_line *line = &record->lines[i];
+        bool is_ascending = i == 0 || line->unit > record->lines[i - 1].unit;
+        if ((unsigned)line->unit >= USAGE_UNIT_COUNT || !is_ascending || line->nanousd_per_million < PRICE_UNKNOWN)
+            return false;
+    }
+    for (size_t i = 0; i < record->attempt_count; i++) {
+        const struct record_attempt *attempt = &record->attempts[i];
+        if ((unsigned)attempt->class >= FAILURE_CLASS_COUNT || (unsigned)attempt->billed > FAILURE_BILLED_UNKNOWN)
+            return false;
+    }
+    return true;
+}
 
 static void encode_line(struct encoder *encoder, const struct charge_line *line)
 {
@@ -110,6 +134,8 @@ size_t record_encode(const struct record *record, char *ret_bytes, size_t room)
                                    record->price_id,    record->price_source,    record->config_version };
     const uint64_t numbers[] = { record->queue_us, record->connect_us,    record->first_byte_us,
                                  record->total_us, record->request_bytes, record->response_bytes };
+    if (!is_encodable(record))
+        return 0;
     encode_number(&encoder, RECORD_VERSION);
     encode_bytes(&encoder, record->id, REQUEST_ID_BYTES);
     encode_signed(&encoder, record->opened_ns);
@@ -178,7 +204,7 @@ static void decode_attempts(struct decoder *decoder, struct record *record)
 
 bool record_decode(struct slice bytes, struct record *ret_record)
 {
-    struct decoder decoder = { .at = bytes.bytes, .end = bytes.bytes + bytes.length };
+    struct decoder decoder = decoder_of(bytes);
     struct record record = { 0 };
     struct slice *const texts[] = {
         &record.key_id,      &record.account,         &record.purpose,       &record.endpoint,
@@ -235,7 +261,7 @@ size_t record_personal_encode(const struct record_personal *personal, char *ret_
 
 bool record_personal_decode(struct slice bytes, struct record_personal *ret_personal)
 {
-    struct decoder decoder = { .at = bytes.bytes, .end = bytes.bytes + bytes.length };
+    struct decoder decoder = decoder_of(bytes);
     struct record_personal personal;
     if (decode_number(&decoder) != PERSONAL_VERSION)
         return false;
@@ -251,11 +277,11 @@ bool record_personal_decode(struct slice bytes, struct record_personal *ret_pers
 }
 
 /* Over the encoded values with their salt: lengths are part of it, so no two sets of values share an input. */
-void record_personal_commit(const struct record_personal *personal, uint8_t ret_commitment[RECORD_COMMITMENT_BYTES])
+bool record_personal_commit(const struct record_personal *personal, uint8_t ret_commitment[RECORD_COMMITMENT_BYTES])
 {
     char bytes[RECORD_PERSONAL_MOST_BYTES];
     size_t length = record_personal_encode(personal, bytes, sizeof(bytes));
-    (void)SHA256((const unsigned char *)bytes, length, ret_commitment);
+    return length > 0 && SHA256((const unsigned char *)bytes, length, ret_commitment) != NULL;
 }
 
 /* --- JSON --- */
@@ -344,7 +370,10 @@ void record_write_members(const struct record *record, struct json_writer *write
     json_put_bool(writer, "stream", record->is_stream);
     json_put_text(writer, "usage_source", usage_source_name(record->usage_source));
     json_put_text(writer, "cost_state", record_cost_state_name(record->cost_state));
-    put_money(writer, "cost_usd", record->cost);
+    if (record->cost_state == RECORD_FREE || record->cost_state == RECORD_PRICED)
+        put_money(writer, "cost_usd", record->cost);
+    else
+        json_put_null(writer, "cost_usd");
     put_lines(record, writer);
     put_optional(writer, "price", record->price_id);
     put_optional(writer, "price_source", record->price_source);

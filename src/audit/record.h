@@ -2,9 +2,9 @@
  * the same bytes are the journal's closing entry, the stored blob and, later, the leaf of the Merkle log. Canonical means: for
  * every text that record_decode accepts, encoding the result gives the same bytes again.
  *
- * Personal values (client address, end user, session, tags) are not in it: only salted commitments are, SHA-256(salt || field ||
- * value); the values and the salt are kept apart in `record_personal`, so that they can be erased without touching the record. No
- * I/O. Any thread. */
+ * Personal values (client address, end user, session, tags) are not in it: only one commitment to all of them is, the SHA-256 of
+ * their encoding, which begins with a random salt; values and salt are kept apart in `record_personal`, so that they can be erased
+ * without touching the record. No I/O. Any thread. */
 #ifndef AIRGATE_AUDIT_RECORD_H
 #define AIRGATE_AUDIT_RECORD_H
 
@@ -16,7 +16,7 @@
 enum {
     REQUEST_ID_BYTES = 16,
     REQUEST_ID_TEXT_BYTES = 31, /* "req_", 26 characters, NUL */
-    RECORD_MOST_BYTES = 6144,   /* of an encoded record */
+    RECORD_MOST_BYTES = 8192,   /* of an encoded record, all fields at their bounds */
     RECORD_PERSONAL_MOST_BYTES = 1536,
     RECORD_TEXT_MOST = 256, /* of any text field */
     RECORD_ATTEMPTS_MOST = 8,
@@ -71,11 +71,12 @@ struct record {
     uint8_t commitment[RECORD_COMMITMENT_BYTES]; /* over all personal values, when has_personal */
 };
 
-/* The length, or 0 when a field breaks its bound, a text is not UTF-8, or the room does not do (RECORD_MOST_BYTES always does). */
+/* The length, or 0 when a field breaks its bound, a text is not UTF-8, lines are not ascending by unit, or the room does not do
+ * (RECORD_MOST_BYTES always does). Whatever it writes, record_decode accepts. */
 size_t record_encode(const struct record *record, char *ret_bytes, size_t room) MUST;
 /* Strict. The texts of *ret_record point into bytes. */
 bool MUST record_decode(struct slice bytes, struct record *ret_record);
-/* For clients, CLI and exports; money as exact decimal text. */
+/* For clients, CLI and exports; money as exact decimal text, null where the cost is not known. */
 struct json_writer;
 void record_write_json(const struct record *record, struct json_writer *writer);
 /* The same members, for an object that has others too. */
@@ -86,9 +87,10 @@ struct record_personal {
     struct slice address, user, session, tags;
 };
 bool record_personal_is_empty(const struct record_personal *personal);
-/* 0: too long. */
+/* The length, or 0 when a value is longer than RECORD_TEXT_MOST, is not UTF-8, or the room does not do. */
 size_t record_personal_encode(const struct record_personal *personal, char *ret_bytes, size_t room) MUST;
 bool MUST record_personal_decode(struct slice bytes, struct record_personal *ret_personal);
-void record_personal_commit(const struct record_personal *personal, uint8_t ret_commitment[RECORD_COMMITMENT_BYTES]);
+/* False when the values cannot be encoded. */
+bool MUST record_personal_commit(const struct record_personal *personal, uint8_t ret_commitment[RECORD_COMMITMENT_BYTES]);
 
 #endif
