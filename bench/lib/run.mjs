@@ -1,5 +1,5 @@
 // The benchmark run: rounds over all contestants in changing order, medians, ratios, verdicts.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import * as contestantsOf from './contestants.mjs';
@@ -17,6 +17,21 @@ function parseOptions(args) {
     else throw new Error(`not understood: ${args[i]} (see the head of bench/run)`);
   }
   return options;
+}
+
+/** Two runs at once would measure each other, and they share their files. */
+function takeLock() {
+  const path = join(directory, 'running');
+  mkdirSync(directory, { recursive: true });
+  try {
+    process.kill(Number(readFileSync(path, 'utf8')), 0);
+    process.stderr.write(`bench: another run is going on here (process ${readFileSync(path, 'utf8')})\n`);
+    process.exit(2);
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH'].includes(error.code)) throw error;
+  }
+  writeFileSync(path, String(process.pid));
+  process.on('exit', () => rmSync(path, { force: true }));
 }
 
 const say = (text) => process.stderr.write(`bench: ${text}\n`);
@@ -136,7 +151,9 @@ async function run(options) {
   return results;
 }
 
-const results = await run(parseOptions(process.argv.slice(2)));
+const options = parseOptions(process.argv.slice(2));
+takeLock();
+const results = await run(options);
 const { text, good } = render(results);
 writeFileSync(join(directory, 'results.json'), JSON.stringify(results, null, 2) + '\n');
 writeFileSync(join(directory, 'results.md'), text);
