@@ -1,9 +1,10 @@
 /* The bookkeeper: the thread that alone writes the store. It folds the workers' journals in short batches, runs commands, hands out
  * new key tables, trims old records. Workers never wait for it.
  *
- * Folding is exactly once: records, sums, still-open entries and the journals' positions change in one transaction, and only after
- * its commit are the journal's segments released. At the start it folds what a dead process left: entries that were opened and
- * never closed become records with outcome `interrupted`. */
+ * Folding is exactly once: records, sums and the journals' positions change in one transaction, and only after its commit is the
+ * journals' room released, up to the oldest request that is still open (one that stays open for very long is put into the store, so
+ * that it holds nothing back). At the start it folds what a dead process left: entries that were opened and never closed become
+ * records with outcome `interrupted`. */
 #ifndef AIRGATE_BOOKKEEPER_BOOKKEEPER_H
 #define AIRGATE_BOOKKEEPER_BOOKKEEPER_H
 

@@ -89,12 +89,37 @@ static const char list_query[] =
     " AND (?6 = '' OR record.model = (SELECT id FROM text WHERE value = ?6))"
     " ORDER BY record.leaf DESC LIMIT ?7";
 
+/* A name that no record has must not cost a look at every record. */
+static enum store_result knows_text(struct store *store, struct slice text, bool *ret_known)
+{
+    sqlite3_stmt *find = store_statement(store, STATEMENT_FIND_TEXT);
+    store_bind_text(find, 1, text);
+    int step = sqlite3_step(find);
+    *ret_known = text.length == 0 || step == SQLITE_ROW;
+    (void)sqlite3_reset(find);
+    return store_judge(store, step);
+}
+
+static enum store_result can_match(struct store *store, const struct store_filter *filter, bool *ret_can)
+{
+    bool key_is_known = false, model_is_known = false;
+    enum store_result result = knows_text(store, filter->key, &key_is_known);
+    if (result == STORE_OK)
+        result = knows_text(store, filter->model, &model_is_known);
+    *ret_can = key_is_known && model_is_known;
+    return result;
+}
+
 enum store_result store_list_records(struct store *store, const struct store_filter *filter, store_on_record on_record, void *owner)
 {
     sqlite3_stmt *list = NULL;
     int64_t since_ms = filter->since_ns / 1000000, until_ms = filter->until_ns > 0 ? filter->until_ns / 1000000 : INT64_MAX;
     uint64_t first = 0, end = 0;
-    enum store_result result = store_prepare(store, list_query, &list);
+    bool can = false;
+    enum store_result result = can_match(store, filter, &can);
+    if (result != STORE_OK || !can)
+        return result;
+    result = store_prepare(store, list_query, &list);
     if (result == STORE_OK)
         result = store_leaves_between(store, since_ms, until_ms, &first, &end);
     if (result != STORE_OK) {

@@ -329,7 +329,8 @@ static _Noreturn void fill_and_die(void)
     struct bookkeeper_statistics statistics = { 0 };
     char problem[BOOKKEEPER_ERROR_BYTES];
     struct journal_slot held;
-    settings.most_store_pages = 40;
+    settings.most_store_pages = 28; /* full when more than a segment is folded, and before the opening would be spilled */
+    settings.journal.segment_count = 16;
     struct bookkeeper *bookkeeper = bookkeeper_start(&settings, problem);
     struct journal *journal = bookkeeper ? bookkeeper_journal(bookkeeper, 0) : NULL;
     uint64_t number = 1;
