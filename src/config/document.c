@@ -28,7 +28,8 @@ void config_errors_done(struct config_errors *errors)
     buffer_done(&errors->text);
 }
 
-static void complain(struct config_errors *errors, unsigned line, unsigned column, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void complain(struct config_errors *errors, unsigned line, unsigned column,
+                                                           const char *format, va_list arguments)
 {
     char message[1024];
     if (errors->count++ >= CONFIG_ERRORS_MOST)
