@@ -268,6 +268,7 @@ static bool open_control(struct admin *admin, char *ret_error)
 static void *run_thread(void *argument)
 {
     struct admin *admin = argument;
+    (void)pthread_setname_np(pthread_self(), "admin");
     loop_run(admin->loop);
     return NULL;
 }

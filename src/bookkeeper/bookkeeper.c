@@ -322,6 +322,7 @@ static void *run_thread(void *argument)
 {
     struct bookkeeper *bookkeeper = argument;
     bool goes_on = true;
+    (void)pthread_setname_np(pthread_self(), "bookkeeper");
     while (goes_on) {
         bool works = fold_what_is_there(bookkeeper);
         run_asked(bookkeeper);

@@ -225,6 +225,9 @@ static void listen_on_all(struct gateway *gateway, struct worker *worker)
 static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
+    char name[16];
+    (void)snprintf(name, sizeof(name), "worker-%u", worker->index);
+    (void)pthread_setname_np(pthread_self(), name);
     loop_run(worker->loop);
     return NULL;
 }
