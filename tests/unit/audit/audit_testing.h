@@ -107,4 +107,47 @@ static inline void chance_personal(struct chance *chance, struct record_personal
         ret_personal->salt[i] = (uint8_t)chance_next(chance);
 }
 
+static inline struct slice audit_encode(const struct record *record, char bytes[RECORD_MOST_BYTES])
+{
+    return slice_of(bytes, record_encode(record, bytes, RECORD_MOST_BYTES));
+}
+
+/* A request that failed at one provider and was answered by another. */
+static const struct record audit_sample = {
+    .id = { 0x01, 0xa0, 0xc3, 0x5d, 0x2c, 0x80, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
+    .opened_ns = INT64_C(1790000000000000000),
+    .closed_ns = INT64_C(1790000000750000000),
+    .key_id = SLICE_INIT("key_a"),
+    .account = SLICE_INIT("acme/support"),
+    .purpose = SLICE_INIT("chat"),
+    .endpoint = SLICE_INIT("chat.completions"),
+    .asked_model = SLICE_INIT("house-model"),
+    .served_provider = SLICE_INIT("openai"),
+    .served_model = SLICE_INIT("gpt-4o-mini-2024-07-18"),
+    .upstream_request_id = SLICE_INIT("chatcmpl-1"),
+    .outcome = RECORD_COMPLETED,
+    .class = FAILURE_NONE,
+    .status = 200,
+    .is_stream = true,
+    .usage_source = USAGE_REPORTED,
+    .cost_state = RECORD_PRICED,
+    .cost = 46,
+    .lines = { { USAGE_INPUT, 100, 150000000 }, { USAGE_OUTPUT, 50, 600000000 } },
+    .line_count = 2,
+    .price_id = SLICE_INIT("p_0123456789abcdef"),
+    .price_source = SLICE_INIT("config"),
+    .config_version = SLICE_INIT("c1"),
+    .attempts = { { SLICE_INIT("down"), SLICE_INIT("m"), 503, FAILURE_PROVIDER_OVERLOADED, FAILURE_BILLED_NO, 1, 2, 300 },
+                  { SLICE_INIT("openai"), SLICE_INIT("gpt-4o-mini"), 200, FAILURE_NONE, FAILURE_BILLED_MEASURED, 10, 200, 3000 } },
+    .attempt_count = 2,
+    .queue_us = 5,
+    .connect_us = 315,
+    .first_byte_us = 505,
+    .total_us = 3310,
+    .request_bytes = 1024,
+    .response_bytes = 2048,
+    .has_personal = true,
+    .commitment = { 0xc0, 0xff, 0xee },
+};
+
 #endif
