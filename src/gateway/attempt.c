@@ -185,15 +185,15 @@ static bool build(struct request *request)
     const struct wire_edits edits = edits_of(request);
     request->asks_usage_for_itself = edits.asks_usage;
     if (!request->streams_body && !request->provider->format->edit_body(request->endpoint, &request->words, request->body, &edits,
-                                                                        request->arena, &body, &body_count))
+                                                                        &request->sending, &body, &body_count))
         return false;
     for (size_t i = 0; i < body_count; i++)
         body_length += body[i].length;
     struct buffer *head = &request->worker->lines;
     buffer_clear(head);
     write_head(request, head, body_length);
-    request->upstream_pieces = arena_allocate(request->arena, (body_count + 1) * sizeof(struct slice));
-    request->upstream_pieces[0] = arena_copy(request->arena, buffer_slice(head));
+    request->upstream_pieces = arena_allocate(&request->sending, (body_count + 1) * sizeof(struct slice));
+    request->upstream_pieces[0] = arena_copy(&request->sending, buffer_slice(head));
     for (size_t i = 0; i < body_count; i++)
         request->upstream_pieces[i + 1] = body[i];
     request->upstream_piece_count = body_count + 1;
@@ -253,8 +253,10 @@ enum stage_result attempt_run(struct request *request)
         send_upload(request);
         request->upload.complete = false;
     }
-    if (request->head_arrived)
+    if (request->head_arrived) {
+        request_end_sending(request);
         return STAGE_NEXT;
+    }
     if (request->call_failed) {
         request_fail_by_call(request);
         return STAGE_END;

@@ -98,7 +98,7 @@ static bool read_form(struct request *request)
     if (!multipart_boundary(http_header_value(&exchange_request(request->exchange)->headers, HTTP_HEADER_CONTENT_TYPE),
                             &request->words.form_boundary))
         return fail(request, FAILURE_BAD_PARAMETER, NULL, SLICE("The Content-Type of the form has no valid boundary."));
-    struct multipart_reader *reader = arena_allocate(request->arena, sizeof(*reader));
+    struct multipart_reader *reader = arena_allocate(&request->sending, sizeof(*reader));
     multipart_reader_init(reader, request->words.form_boundary);
     while (field.is_valid && rest.length > 0 && !multipart_reader_is_complete(reader)) {
         struct multipart_event event;
@@ -118,8 +118,10 @@ static bool read_words(struct request *request)
     if (request->endpoint->body == ENDPOINT_MULTIPART)
         return read_form(request);
     struct wire_problem problem = { 0 };
-    if (!wire_format_of(request)->read_words(request->endpoint, request->body, request->arena, &request->words, &problem))
+    if (!wire_format_of(request)->read_words(request->endpoint, request->body, &request->sending, &request->words, &problem))
         return fail(request, problem.class, problem.parameter, problem.message);
+    request->words.model = arena_copy(request->arena, request->words.model);
+    request->words.user = arena_copy(request->arena, request->words.user);
     if (request->user.length == 0 && request->words.user.length <= PERSONAL_MOST_BYTES)
         request->user = request->words.user;
     return true;

@@ -4,6 +4,8 @@
 #include "base/random.h"
 #include "gateway/worker.h"
 
+enum { SENDING_MOST_BYTES = 256 << 20 }; /* a parsed body of the largest size with the most members */
+
 static void run(struct loop_task *task)
 {
     pipeline_run(CONTAINER_OF(task, struct request, task));
@@ -24,6 +26,7 @@ void request_new(struct worker *worker, struct exchange *exchange)
     request->exchange = exchange;
     request->arena = arena;
     request->task.run = run;
+    arena_init(&request->sending, loop_arena_pool(worker->loop), SENDING_MOST_BYTES);
     request->snapshot = worker->snapshot;
     request->opened_wall_ns = loop_wall_ns(worker->loop);
     request->upstream_length = -1;
@@ -67,6 +70,13 @@ void request_cancel_upstream(struct request *request)
     request->call = NULL;
 }
 
+void request_end_sending(struct request *request)
+{
+    arena_done(&request->sending);
+    request->words.document = NULL;
+    request->upstream_pieces = NULL;
+}
+
 void request_free(struct request *request)
 {
     struct worker *worker = request->worker;
@@ -75,6 +85,7 @@ void request_free(struct request *request)
         request->call = NULL;
     }
     loop_unpost(worker->loop, &request->task);
+    request_end_sending(request);
     held_keys_drop(request->held_keys);
     if (request->next)
         request->next->previous = request->previous;

@@ -37,7 +37,8 @@ enum relay_mode {
 struct request {
     struct worker *worker;
     struct exchange *exchange;
-    struct arena *arena; /* the exchange's */
+    struct arena *arena;  /* the exchange's: for what lives as long as the request */
+    struct arena sending; /* what is needed only until the provider has begun to answer: the parsed body, its edits, the head upstream */
     struct loop_task task;
     struct request *next, *previous; /* the worker's list of open requests */
     enum stage stage;
@@ -149,6 +150,8 @@ void request_fail(struct request *request, enum failure_class class, const char 
 void request_fail_at(struct request *request, enum failure_class class, const char *parameter, struct slice message);
 /* Drops whatever is under way at the provider. */
 void request_cancel_upstream(struct request *request);
+/* The provider has begun to answer, or will not: gives back what only sending needed. */
+void request_end_sending(struct request *request);
 void request_free(struct request *request);
 
 /* The dialect in which the client is answered. */

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { FIRST_NODES = 96, PAIRWISE_MOST = 12 };
+enum { FIRST_NODES = 64, PAIRWISE_MOST = 12 };
 
 struct reader {
     struct arena *arena;
