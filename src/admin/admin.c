@@ -50,11 +50,9 @@ static void show_live(struct admin *admin, struct exchange *exchange)
 
 static void show_ready(struct admin *admin, struct exchange *exchange)
 {
-    struct bookkeeper_statistics statistics;
-    bookkeeper_statistics(admin->bookkeeper, &statistics);
     if (atomic_load(&admin->is_draining))
         answer(exchange, 503, "text/plain", SLICE("draining\n"));
-    else if (statistics.is_failing)
+    else if (!bookkeeper_can_record(admin->bookkeeper))
         answer(exchange, 503, "text/plain", SLICE("the store cannot be written\n"));
     else
         answer(exchange, 200, "text/plain", SLICE("ok\n"));

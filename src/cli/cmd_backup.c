@@ -8,8 +8,6 @@
 #include "store/store.h"
 #include "wire/endpoint.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,45 +59,17 @@ static int run_backup(const struct cli_invocation *invocation)
 
 /* --- restore --- */
 
-static bool copy_file(const char *from, const char *to)
-{
-    char bytes[65536];
-    int source = open(from, O_RDONLY | O_CLOEXEC), target = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool done = source >= 0 && target >= 0;
-    ssize_t length = 0;
-    while (done && (length = read(source, bytes, sizeof(bytes))) > 0)
-        done = write(target, bytes, (size_t)length) == length;
-    done = done && length == 0 && fsync(target) == 0;
-    if (source >= 0)
-        (void)close(source);
-    if (target >= 0)
-        done = close(target) == 0 && done;
-    return done;
-}
-
 static int restore_into(const char *backup, const char *data_dir, bool force)
 {
-    char store[PATH_MOST], fresh[PATH_MOST + 32], aside[PATH_MOST + 64], log[PATH_MOST + 8], shared[PATH_MOST + 8],
-        problem[STORE_ERROR_BYTES] = "";
+    char store[PATH_MOST], aside[PATH_MOST + 64], problem[STORE_ERROR_BYTES] = "";
     if (snprintf(store, sizeof(store), "%s/airgate.db", data_dir) >= (int)sizeof(store))
         return cli_fail("the path is too long");
-    (void)snprintf(fresh, sizeof(fresh), "%s.restoring", store);
     (void)snprintf(aside, sizeof(aside), "%s.before-restore-%lld", store, (long long)(clock_wall_ns() / 1000000000));
-    (void)snprintf(log, sizeof(log), "%s-wal", store);
-    (void)snprintf(shared, sizeof(shared), "%s-shm", store);
-    if (store_check_file(backup, problem) != STORE_OK)
-        return cli_fail("%s: %s", backup, problem);
     bool is_there = access(store, F_OK) == 0;
     if (is_there && !force)
         return cli_fail("%s is there already; --force puts it aside", store);
-    if (!copy_file(backup, fresh))
-        return cli_fail("cannot copy %s to %s: %s", backup, fresh, strerror(errno));
-    if (is_there && rename(store, aside) != 0)
-        return cli_fail("cannot put %s aside: %s", store, strerror(errno));
-    (void)unlink(log);
-    (void)unlink(shared);
-    if (rename(fresh, store) != 0)
-        return cli_fail("cannot put %s in place: %s", store, strerror(errno));
+    if (store_restore(backup, store, is_there ? aside : NULL, problem) != STORE_OK)
+        return cli_fail("%s: %s", backup, problem);
     (void)printf("restored %s from %s%s%s\n", store, backup, is_there ? "; the store before is kept as " : "",
                  is_there ? aside : "");
     return CLI_OK;

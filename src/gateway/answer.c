@@ -36,7 +36,7 @@ static void write_cost(const struct request *request, struct buffer *lines)
 {
     char text[MONEY_TEXT_BYTES];
     if (request->is_priced)
-        http_write_header(lines, SLICE("x-airgate-cost-usd"), money_format(request->charge.total, text));
+        http_write_header(lines, SLICE("x-airgate-cost-usd"), money_format(request->charge->total, text));
 }
 
 void answer_begin(struct request *request, int64_t length)

@@ -45,9 +45,9 @@ static void fill_usage(const struct request *request, struct record *record)
     if (request->usage_source != USAGE_REPORTED && request->usage_source != USAGE_ESTIMATED)
         return;
     if (request->is_priced) {
-        record->cost = request->charge.total;
-        record->line_count = request->charge.line_count;
-        memcpy(record->lines, request->charge.lines, record->line_count * sizeof(record->lines[0]));
+        record->cost = request->charge->total;
+        record->line_count = request->charge->line_count;
+        memcpy(record->lines, request->charge->lines, record->line_count * sizeof(record->lines[0]));
     } else {
         for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
             if (request->usage.amounts[i] > 0)

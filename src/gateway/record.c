@@ -17,7 +17,7 @@ static void count(struct request *request)
         .endpoint = slice_text(request->endpoint ? request->endpoint->name : ""),
         .class = request->failure,
     };
-    metrics_count(metrics, &labels, &request->usage, request->is_priced ? request->charge.total : 0);
+    metrics_count(metrics, &labels, &request->usage, request->is_priced ? request->charge->total : 0);
     metrics->request_bytes += request->request_bytes;
     metrics->response_bytes += request->response_bytes;
     uint64_t duration = now > received ? now - received : 0;

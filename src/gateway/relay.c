@@ -64,10 +64,10 @@ static size_t total_length(const struct slice *pieces, size_t count)
 static void read_tapped(struct request *request)
 {
     struct slice value;
-    if (json_tap_value(&request->tap, TAP_USAGE, &value) &&
+    if (json_tap_value(request->tap, TAP_USAGE, &value) &&
         wire_format_of(request)->read_usage(value, request->arena, &request->usage))
         request->usage_source = USAGE_REPORTED;
-    if (json_tap_value(&request->tap, TAP_MODEL, &value))
+    if (json_tap_value(request->tap, TAP_MODEL, &value))
         request->served_model = wire_text(value, request->arena);
 }
 
@@ -75,7 +75,7 @@ static enum stage_result relay_bytes(struct request *request, struct slice *piec
 {
     if (request->taps_json)
         for (size_t i = 0; i < count; i++)
-            json_tap_feed(&request->tap, pieces[i]);
+            json_tap_feed(request->tap, pieces[i]);
     if (!complete) {
         answer_begin(request, request->upstream_length);
         pass(request, pieces, count);
@@ -226,7 +226,8 @@ static void done_with_buffers(void *argument)
 {
     struct request *request = (struct request *)argument;
     sse_reader_done(&request->events);
-    json_tap_done(&request->tap);
+    if (request->tap)
+        json_tap_done(request->tap);
     buffer_done(&request->error_body);
     buffer_done(&request->held);
 }
@@ -235,7 +236,6 @@ static bool begin(struct request *request)
 {
     request->relay_started = true;
     sse_reader_init(&request->events, EVENT_MOST_BYTES);
-    json_tap_init(&request->tap, tap_names, TAP_COUNT);
     buffer_init(&request->error_body, ERROR_MOST_BYTES);
     buffer_init(&request->held, EVENT_MOST_BYTES);
     arena_defer(request->arena, done_with_buffers, request);
@@ -252,6 +252,10 @@ static bool begin(struct request *request)
     } else {
         request->mode = RELAY_BYTES;
         request->taps_json = request->answer_is_json;
+        if (request->taps_json) {
+            request->tap = arena_allocate(request->arena, sizeof(*request->tap));
+            json_tap_init(request->tap, tap_names, TAP_COUNT);
+        }
     }
     request->status = request->upstream_status;
     return true;

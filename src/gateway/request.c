@@ -103,7 +103,7 @@ void incoming_add(struct request *request, struct incoming *incoming, const stru
 {
     size_t needed = incoming->count + count;
     if (needed > incoming->capacity) {
-        size_t capacity = needed < 16 ? 16 : needed * 2;
+        size_t capacity = needed < 4 ? 4 : needed * 2;
         struct slice *grown = arena_allocate(request->arena, capacity * sizeof(*grown));
         if (incoming->count > 0)
             memcpy(grown, incoming->pieces, incoming->count * sizeof(*grown));

@@ -118,7 +118,7 @@ struct request {
     struct incoming incoming;
     enum relay_mode mode;
     bool relay_started, taps_json, upstream_paused, counts_as_stream, model_read;
-    struct json_tap tap;
+    struct json_tap *tap; /* with taps_json */
     struct sse_reader events;
     struct buffer error_body;
     bool saw_end_event; /* [DONE] or its like */
@@ -134,7 +134,7 @@ struct request {
     struct usage usage;
     enum usage_source usage_source;
     enum failure_billed billed;
-    struct charge charge;
+    struct charge *charge; /* with is_priced */
     bool is_priced;
     const struct price *price; /* NULL: not known */
     char price_id[PRICE_ID_BYTES];

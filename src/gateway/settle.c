@@ -29,7 +29,8 @@ enum stage_result settle_run(struct request *request)
     if (request->usage_source == USAGE_REPORTED) {
         request->billed = FAILURE_BILLED_MEASURED;
         find_price(request);
-        request->is_priced = request->price && price_charge(request->price, &request->usage, &request->charge);
+        request->charge = arena_allocate(request->arena, sizeof(*request->charge));
+        request->is_priced = request->price && price_charge(request->price, &request->usage, request->charge);
     } else {
         request->usage_source = is_free(request) ? USAGE_NONE : USAGE_UNKNOWN;
         if (request->usage_source == USAGE_UNKNOWN)
