@@ -408,14 +408,16 @@ static bool find_next(const struct remains *remains, uint64_t end, struct journa
 }
 
 /* Behind the last verifiable entry: the end of the sequences of which at least a header is left. Those of earlier laps are lower,
- * and no higher one can have been reached in the room that there is. */
+ * and none is higher than the room before it allows. */
 static uint64_t end_of_damaged(const struct remains *remains, uint64_t end, struct journal_cursor from)
 {
-    uint64_t sequence = from.sequence, most = from.sequence + (end - from.position) / sizeof(struct entry_header);
+    uint64_t sequence = from.sequence;
     struct entry_header header;
-    for (uint64_t position = from.position; position < end; position += 8)
-        if (is_entry_like(remains, position, &header) && header.sequence >= sequence && header.sequence < most)
+    for (uint64_t position = from.position; position < end; position += 8) {
+        uint64_t most = from.sequence + (position - from.position) / sizeof(header);
+        if (is_entry_like(remains, position, &header) && header.sequence >= sequence && header.sequence <= most)
             sequence = header.sequence + 1;
+    }
     return sequence;
 }
 
