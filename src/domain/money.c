@@ -1,8 +1,5 @@
 #include "domain/money.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum { DECIMALS = 9 };
 
 static bool add_digit(money_nanousd *amount, char digit)
@@ -32,16 +29,24 @@ bool money_parse(struct slice text, money_nanousd *ret_amount)
     return true;
 }
 
+/* Digits are written from the right; by hand, because every answer carries one. */
 struct slice money_format(money_nanousd amount, char ret_text[MONEY_TEXT_BYTES])
 {
+    char digits[MONEY_TEXT_BYTES];
+    size_t at = sizeof(digits), last = sizeof(digits);
     uint64_t magnitude = amount < 0 ? 0 - (uint64_t)amount : (uint64_t)amount;
-    int length = snprintf(ret_text, MONEY_TEXT_BYTES, "%s%" PRIu64 ".%09" PRIu64, amount < 0 ? "-" : "", magnitude / 1000000000,
-                          magnitude % 1000000000);
-    invariant(length > 0 && length < MONEY_TEXT_BYTES);
-    while (ret_text[length - 1] == '0')
-        length--;
-    if (ret_text[length - 1] == '.')
-        length--;
-    ret_text[length] = '\0';
-    return slice_of(ret_text, (size_t)length);
+    for (unsigned count = 0; count <= DECIMALS || magnitude > 0; count++) {
+        if (count == DECIMALS && at < last)
+            digits[--at] = '.';
+        char digit = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+        if (count < DECIMALS && digit == '0' && at == last)
+            continue; /* a trailing zero */
+        digits[--at] = digit;
+    }
+    if (amount < 0)
+        digits[--at] = '-';
+    memcpy(ret_text, digits + at, last - at);
+    ret_text[last - at] = '\0';
+    return slice_of(ret_text, last - at);
 }

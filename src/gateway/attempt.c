@@ -40,10 +40,29 @@ static const struct slice returned[] = {
 
 static bool is_returned(const struct http_header *header)
 {
+    char first = (char)(header->name.bytes[0] | 0x20);
     for (size_t i = 0; i < ARRAY_LENGTH(returned); i++)
-        if (header->name.length == returned[i].length && slice_equal_nocase(header->name, returned[i]))
+        if (first == returned[i].bytes[0] && header->name.length == returned[i].length &&
+            slice_equal_nocase(header->name, returned[i]))
             return true;
     return false;
+}
+
+/* The header came out of our strict parser: nothing in it can end a line early. */
+static void copy_header(struct buffer *lines, const struct http_header *header)
+{
+    char *to = buffer_reserve(lines, header->name.length + header->value.length + 4);
+    if (!to) {
+        lines->overflowed = true;
+        return;
+    }
+    memcpy(to, header->name.bytes, header->name.length);
+    to += header->name.length;
+    memcpy(to, ": ", 2);
+    if (header->value.length > 0)
+        memcpy(to + 2, header->value.bytes, header->value.length);
+    memcpy(to + 2 + header->value.length, "\r\n", 2);
+    buffer_commit(lines, header->name.length + header->value.length + 4);
 }
 
 static bool begins_nocase(struct slice text, const char *prefix)
@@ -59,7 +78,7 @@ static void on_head(void *owner, const struct http_response_head *head)
     for (size_t i = 0; i < head->headers.count; i++) {
         const struct http_header *header = &head->headers.list[i];
         if (is_returned(header) && !http_header_is_hop_by_hop(&head->headers, header))
-            http_write_header(lines, header->name, header->value);
+            copy_header(lines, header);
     }
     request->relayed_headers = arena_copy(request->arena, buffer_slice(lines));
     struct slice type = http_header_value(&head->headers, HTTP_HEADER_CONTENT_TYPE);
@@ -160,7 +179,7 @@ static void write_head(const struct request *request, struct buffer *head, size_
     for (size_t i = 0; i < ARRAY_LENGTH(forwarded); i++) {
         const struct http_header *header = http_header_find(&incoming->headers, forwarded[i]);
         if (header && !http_header_is_hop_by_hop(&incoming->headers, header))
-            http_write_header(head, header->name, header->value);
+            copy_header(head, header);
     }
     http_write_header_text(head, "X-Client-Request-Id", request->id_text);
     write_framing(request, head, body_length);

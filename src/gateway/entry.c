@@ -110,14 +110,16 @@ static void fill(const struct request *request, bool is_closing, struct record *
 }
 
 /* The salt is made once per request: opening and closing must commit to the same values in the same way. */
-static void fill_personal(struct request *request, char address[ADDRESS_TEXT_BYTES], struct record_personal *personal)
+static void fill_personal(struct request *request, struct record_personal *personal)
 {
     const struct address *client = exchange_client_address(request->exchange);
+    char address[ADDRESS_TEXT_BYTES];
+    if (client->is_known && request->address_text.length == 0)
+        request->address_text = arena_copy(request->arena, address_format(client, address));
     *personal = (struct record_personal){ .user = bounded(request->user),
                                           .session = bounded(request->session),
                                           .tags = bounded(request->tags) };
-    if (client->is_known)
-        personal->address = address_format(client, address);
+    personal->address = request->address_text;
     memcpy(personal->salt, request->salt, sizeof(personal->salt));
 }
 
@@ -126,9 +128,8 @@ struct slice entry_of_request(struct request *request, bool is_closing)
     struct worker *worker = request->worker;
     struct record record = { 0 };
     struct record_personal personal;
-    char address[ADDRESS_TEXT_BYTES];
     fill(request, is_closing, &record);
-    fill_personal(request, address, &personal);
+    fill_personal(request, &personal);
     record.has_personal = !record_personal_is_empty(&personal);
     if (record.has_personal && !request->is_committed) {
         char bytes[RECORD_PERSONAL_MOST_BYTES];

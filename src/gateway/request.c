@@ -118,7 +118,10 @@ void incoming_add(struct request *request, struct incoming *incoming, const stru
 
 struct slice request_header(const struct request *request, const char *name)
 {
-    const struct http_header *header = http_header_find_name(&exchange_request(request->exchange)->headers, slice_text(name));
+    const struct http_headers *headers = &exchange_request(request->exchange)->headers;
+    if (!(headers->present & (UINT64_C(1) << HTTP_HEADER_X_AIRGATE_CLASS)))
+        return (struct slice){ "", 0 };
+    const struct http_header *header = http_header_find_name(headers, slice_text(name));
     return header ? header->value : (struct slice){ "", 0 };
 }
 

@@ -80,6 +80,7 @@ struct request {
     struct wire_words words; /* what the body says of itself */
     const struct snapshot_purpose *purpose;
     struct slice asked_model;
+    struct slice address_text;        /* of the client; made for the first entry */
     struct slice user, session, tags; /* personal: only commitments enter the record */
     uint64_t timeout_ms;              /* from the client; 0: none */
 

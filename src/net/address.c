@@ -38,12 +38,29 @@ bool address_parse(struct slice text, struct address *ret_address)
     return true;
 }
 
+/* By hand: every record has a client's address, and inet_ntop prints it with sprintf. */
+static struct slice format_ipv4(const uint8_t *bytes, char *text)
+{
+    char *to = text;
+    for (size_t i = 0; i < 4; i++) {
+        unsigned value = bytes[i];
+        if (value >= 100)
+            *to++ = (char)('0' + value / 100);
+        if (value >= 10)
+            *to++ = (char)('0' + value / 10 % 10);
+        *to++ = (char)('0' + value % 10);
+        *to++ = '.';
+    }
+    *--to = '\0';
+    return slice_of(text, (size_t)(to - text));
+}
+
 struct slice address_format(const struct address *address, char ret_text[ADDRESS_TEXT_BYTES])
 {
     const char *text = NULL;
     if (address->is_known && is_mapped(address->bytes))
-        text = inet_ntop(AF_INET, address->bytes + MAPPED_BYTES, ret_text, ADDRESS_TEXT_BYTES);
-    else if (address->is_known)
+        return format_ipv4(address->bytes + MAPPED_BYTES, ret_text);
+    if (address->is_known)
         text = inet_ntop(AF_INET6, address->bytes, ret_text, ADDRESS_TEXT_BYTES);
     if (!text)
         memcpy(ret_text, "unknown", sizeof("unknown"));
