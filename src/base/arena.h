@@ -10,7 +10,8 @@
 
 #include <stdarg.h>
 
-enum { ARENA_BLOCK_BYTES = 4096 };
+/* What a request with its head, its answer's head and its bookkeeping needs: an open stream then holds one block. */
+enum { ARENA_BLOCK_BYTES = 4608 };
 
 /* Keeps free blocks for reuse. One thread. Zero-initialised is valid and empty. */
 struct arena_pool {
