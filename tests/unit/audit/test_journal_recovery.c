@@ -176,7 +176,7 @@ static void everything_behind_the_position_comes_once(void **state)
         struct chance chance = { 20 + i };
         struct journal *journal = test_journal(&place);
         write_entries(journal, &chance, counts[i], log);
-        for (size_t j = first_kept(log); j < log->count; j += 1 + log->count / 150) {
+        for (size_t j = first_kept(log); j < log->count; j += 1 + log->count / 50) {
             for (int is_same_boot = 0; is_same_boot < 2; is_same_boot++) { /* the mapping is still there, as after a kill */
                 struct found *found = recover(log, is_same_boot, log->entries[j].at);
                 assert_int_equal(found->entries, log->count - j);
@@ -297,7 +297,7 @@ static void any_pages_may_be_lost(void **state)
 {
     (void)state;
     static char older[TEST_HEADER_BYTES + TEST_RING_BYTES], newest[TEST_HEADER_BYTES + TEST_RING_BYTES];
-    for (uint64_t round = 0; round < 60; round++) {
+    for (uint64_t round = 0; round < 36; round++) {
         struct log *log = allocate_zeroed(1, sizeof(*log));
         struct chance chance = { 1000 + round };
         struct journal *journal = test_journal(&place);

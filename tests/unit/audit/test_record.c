@@ -53,13 +53,12 @@ static void other_texts_are_no_ids(void **state)
     static const char *const texts[] = {
         "",
         "req_",
-        "req_0123456789abcdef0123456789"
-        "0",                              /* too long */
-        "req_0123456789abcdef012345678",  /* too short */
-        "req_8zzzzzzzzzzzzzzzzzzzzzzzzz", /* more than 128 bits */
-        "req_z0000000000000000000000000", /* likewise */
-        "req_0000000000000000000000000A", /* upper case */
-        "req_0000000000000000000000000i", /* i, l, o, u: not in the alphabet */
+        "req_0123456789abcdef01234567890", /* too long */
+        "req_0123456789abcdef012345678",   /* too short */
+        "req_8zzzzzzzzzzzzzzzzzzzzzzzzz",  /* more than 128 bits */
+        "req_z0000000000000000000000000",  /* likewise */
+        "req_0000000000000000000000000A",  /* upper case */
+        "req_0000000000000000000000000i",  /* i, l, o, u: not in the alphabet */
         "req_0000000000000000000000000l",
         "req_0000000000000000000000000o",
         "req_0000000000000000000000000u",
@@ -146,7 +145,7 @@ static void changed_bytes_are_refused_or_another_record(void **state)
     (void)state;
     struct chance chance = { 2 };
     size_t accepted = 0, refused = 0;
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 10; i++) {
         struct record record;
         char bytes[RECORD_MOST_BYTES];
         chance_record(&chance, &record);
@@ -161,14 +160,14 @@ static void changed_bytes_are_refused_or_another_record(void **state)
             }
         }
     }
-    assert_true(accepted > 10000 && refused > 10000);
+    assert_true(accepted > 3000 && refused > 3000);
 }
 
 static void cut_and_longer_bytes_are_refused(void **state)
 {
     (void)state;
     struct chance chance = { 3 };
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 30; i++) {
         struct record record, ignored = { .status = 77 };
         char bytes[RECORD_MOST_BYTES + 1];
         chance_record(&chance, &record);
