@@ -2,7 +2,7 @@
 JOBS := $(shell nproc)
 export PATH := $(CURDIR)/build/node/bin:$(PATH)
 
-.PHONY: help setup build demo test test-unit test-e2e test-long bench fmt lint clean
+.PHONY: help setup build demo test test-long docs bench fmt lint clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -21,6 +21,9 @@ test: setup ## unit and end-to-end tests, sanitizers included
 
 test-long: setup ## what is too slow for `make test`: TSan, longer fuzzing, faults in a loop
 	@scripts/test-long
+
+docs: build ## write docs/reference/ from the program's tables
+	@scripts/docs
 
 bench: build ## figures against nginx and HAProxy, as ratios
 	@bench/run
