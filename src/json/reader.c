@@ -412,8 +412,76 @@ bool json_read(struct arena *arena, struct slice text, const struct json_limits 
         locate(&reader, ret_error);
         return false;
     }
-    *ret_document = (struct json_document){ .text = text.bytes, .nodes = reader.nodes, .count = reader.count };
+    *ret_document =
+        (struct json_document){ .text = text.bytes, .length = text.length, .nodes = reader.nodes, .count = reader.count };
     return true;
+}
+
+/* --- unescaping --- */
+
+static uint32_t hex4(const char *at)
+{
+    uint8_t bytes[2] = { 0 };
+    bool is_hex = hex_decode(slice_of(at, 4), bytes, 2);
+    invariant(is_hex);
+    return (uint32_t)bytes[0] << 8 | bytes[1];
+}
+
+/* What the escape at *at stands for; leaves *at behind it and returns the length. */
+static size_t unescape_one(const char **at, char ret_text[4])
+{
+    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
+    char letter = (*at)[1];
+    if (letter != 'u') {
+        *at += 2;
+        ret_text[0] = into[strchr(from, letter) - from];
+        return 1;
+    }
+    uint32_t code = hex4(*at + 2);
+    *at += 6;
+    if (code >= 0xd800 && code <= 0xdbff) {
+        code = 0x10000 + ((code - 0xd800) << 10) + (hex4(*at + 2) - 0xdc00);
+        *at += 6;
+    }
+    return utf8_encode(code, ret_text);
+}
+
+size_t json_unescape(struct slice raw, char *ret_text)
+{
+    char *to = ret_text;
+    const char *at = raw.bytes, *end = raw.bytes + raw.length;
+    while (at < end) {
+        const char *escape = memchr(at, '\\', (size_t)(end - at));
+        size_t plain = (size_t)((escape ? escape : end) - at);
+        memcpy(to, at, plain);
+        to += plain;
+        if (!escape)
+            break;
+        char code[4];
+        size_t length = unescape_one(&escape, code);
+        memcpy(to, code, length);
+        to += length;
+        at = escape;
+    }
+    return (size_t)(to - ret_text);
+}
+
+/* Whether raw, once unescaped, is text: without a copy, so of any length. */
+static bool is_unescaped(struct slice raw, struct slice text)
+{
+    const char *at = raw.bytes, *end = raw.bytes + raw.length;
+    while (at < end) {
+        char code[4] = { *at };
+        size_t length = 1;
+        if (*at == '\\')
+            length = unescape_one(&at, code);
+        else
+            at++;
+        if (!slice_starts_with(text, slice_of(code, length)))
+            return false;
+        text = slice_from(text, length);
+    }
+    return text.length == 0;
 }
 
 /* --- looking things up --- */
@@ -432,12 +500,7 @@ const struct json_node *json_next(const struct json_document *document, const st
 
 static bool text_is(struct slice raw, bool is_escaped, struct slice text)
 {
-    if (!is_escaped)
-        return slice_equal(raw, text);
-    char plain[256];
-    if (raw.length > sizeof(plain) || raw.length < text.length) /* an escape is never shorter than what it stands for */
-        return false;
-    return slice_equal(slice_of(plain, json_unescape(raw, plain)), text);
+    return is_escaped ? is_unescaped(raw, text) : slice_equal(raw, text);
 }
 
 static bool key_is(const struct json_document *document, const struct json_node *node, struct slice text)
@@ -525,52 +588,4 @@ bool json_bool(const struct json_node *node, bool *ret_value)
         return false;
     *ret_value = node->type == JSON_TRUE;
     return true;
-}
-
-/* --- unescaping --- */
-
-static uint32_t hex4(const char *at)
-{
-    uint8_t bytes[2] = { 0 };
-    bool is_hex = hex_decode(slice_of(at, 4), bytes, 2);
-    invariant(is_hex);
-    return (uint32_t)bytes[0] << 8 | bytes[1];
-}
-
-/* Behind "\u"; returns the bytes read of the escape. */
-static size_t unescape_code(const char *at, char **to)
-{
-    uint32_t code = hex4(at);
-    size_t length = 4;
-    if (code >= 0xd800 && code <= 0xdbff) {
-        code = 0x10000 + ((code - 0xd800) << 10) + (hex4(at + 6) - 0xdc00);
-        length = 10;
-    }
-    *to += utf8_encode(code, *to);
-    return length;
-}
-
-size_t json_unescape(struct slice raw, char *ret_text)
-{
-    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
-    char *to = ret_text;
-    const char *end = raw.bytes + raw.length;
-    for (const char *at = raw.bytes; at < end;) {
-        const char *escape = memchr(at, '\\', (size_t)(end - at));
-        size_t plain = (size_t)((escape ? escape : end) - at);
-        memcpy(to, at, plain);
-        to += plain;
-        if (!escape)
-            break;
-        at = escape + 2;
-        if (escape[1] == 'u') {
-            char code[4], *code_end = code;
-            at += unescape_code(at, &code_end);
-            memcpy(to, code, (size_t)(code_end - code));
-            to += code_end - code;
-        } else {
-            *to++ = into[strchr(from, escape[1]) - from];
-        }
-    }
-    return (size_t)(to - ret_text);
 }

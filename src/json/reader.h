@@ -32,6 +32,7 @@ void json_limits_default(struct json_limits *ret_limits);
 
 struct json_document {
     const char *text;
+    size_t length;           /* of the text, with blanks around the value */
     struct json_node *nodes; /* in the arena; nodes[0] is the root */
     size_t count;
 };
