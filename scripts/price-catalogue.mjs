@@ -2,7 +2,7 @@
 // Generates the compiled-in price catalogue from the npm package @pydantic/genai-prices:
 //   scripts/price-catalogue PACKAGE_DIRECTORY OUTPUT.c
 // Numbers never become floating point: every number literal of the package's data is turned into a string before the data is evaluated,
-// and converted to integers (nano-USD per million units) as decimal text. What cannot be represented exactly is left out and counted.
+// and converted to integers (nano-USD per million units) as decimal text. A rate that cannot be represented exactly is unknown and listed.
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +74,8 @@ function rate(text, key) {
   return (value * multiply) / divide;
 }
 
-// { base: Map unit -> rate, tiers: Map start -> Map unit -> rate }, or null when something cannot be said exactly
+// { base: Map unit -> rate, tiers: Map start -> Map unit -> rate }; UNKNOWN for a rate that cannot be said exactly
+const UNKNOWN = -1n;
 function readPrices(prices) {
   const base = new Map();
   const tiers = new Map();
@@ -84,27 +85,24 @@ function readPrices(prices) {
       continue;
     }
     const unit = units[key][0];
-    const first = rate(typeof value === 'string' ? value : value.base, key);
-    if (first === null) return null;
-    base.set(unit, first);
+    base.set(unit, rate(typeof value === 'string' ? value : value.base, key) ?? UNKNOWN);
     for (const tier of value.tiers ?? []) {
-      const price = rate(tier.price, key);
       const start = scaled(tier.start, 0);
-      if (price === null || start === null) return null;
       if (!tiers.has(start)) tiers.set(start, new Map());
-      tiers.get(start).set(unit, price);
+      tiers.get(start).set(unit, rate(tier.price, key) ?? UNKNOWN);
     }
   }
   return { base, tiers };
 }
 
-// Of prices with conditions: the newest that has begun. Prices by time of day are left out; the unconditional one counts.
+// Of prices with conditions: the newest that has begun. null where the price changes with the time of day: one rate would be wrong for a
+// part of it, and unpriced is better than wrongly priced.
 function currentPrices(prices, today) {
   if (!Array.isArray(prices)) return prices;
   let best = null;
   let bestDate = '';
   for (const { constraint, prices: candidate } of prices) {
-    if (constraint && constraint.type !== 'start_date' && !constraint.start_date) continue;
+    if (constraint && !constraint.start_date) return null;
     const date = constraint?.start_date ?? '';
     if (date <= today && (best === null || date >= bestDate)) [best, bestDate] = [candidate, date];
   }
@@ -113,25 +111,27 @@ function currentPrices(prices, today) {
 
 const text = (value) => JSON.stringify(value).replace(/[^\x20-\x7e]/g, '?');
 const kinds = { equals: 'EQUALS', starts_with: 'STARTS_WITH', ends_with: 'ENDS_WITH', contains: 'CONTAINS', regex: 'REGEX' };
-const untranslated = [];
 const lines = [];
 let matchCount = 0;
 
-// The package's regular expressions in POSIX extended syntax. What POSIX cannot say never matches: better unpriced than wrongly priced.
+// The package's regular expressions in POSIX extended syntax. What POSIX cannot say ends the build: somebody has to look at it.
 function posixRegex(pattern) {
   const translated = pattern.replaceAll('\\d', '[0-9]').replaceAll('(?:', '(');
-  if (translated.includes('(?') || /\\[wsbDWSB]/.test(translated)) {
-    untranslated.push(pattern);
-    return '^$.';
-  }
+  if (translated.includes('(?') || /\\[wsbDWSB]/.test(translated)) throw new Error(`the pattern ${pattern} has no POSIX form`);
   return translated;
 }
 
-// Emits the children first; returns the initialiser of the node.
+// A pattern that is nothing but "holds no X" becomes the opposite of X.
+function regexInitialiser(pattern) {
+  const absent = /^\^\(\?!\.\*(.*)\)$/.exec(pattern);
+  return absent ? `{ MATCH_NOT_REGEX, ${text(posixRegex(absent[1]))}, NULL, 0 }` : `{ MATCH_REGEX, ${text(posixRegex(pattern))}, NULL, 0 }`;
+}
+
+// Emits the children first; returns the initialiser of the node. Names are compared in lower case, patterns as they are.
 function matchInitialiser(match) {
   const [kind, value] = Object.entries(match)[0];
-  if (kind === 'regex') return `{ MATCH_REGEX, ${text(posixRegex(value))}, NULL, 0 }`;
-  if (kinds[kind]) return `{ MATCH_${kinds[kind]}, ${text(value)}, NULL, 0 }`;
+  if (kind === 'regex') return regexInitialiser(value);
+  if (kinds[kind]) return `{ MATCH_${kinds[kind]}, ${text(value.toLowerCase())}, NULL, 0 }`;
   if (kind !== 'or' && kind !== 'and') throw new Error(`unknown match rule "${kind}"`);
   const children = value.map(matchInitialiser);
   const name = `match_${matchCount++}`;
@@ -141,8 +141,9 @@ function matchInitialiser(match) {
 
 const allUnits = ['INPUT', 'CACHE_READ', 'CACHE_WRITE', 'CACHE_WRITE_1H', 'INPUT_AUDIO', 'CACHE_READ_AUDIO', 'INPUT_IMAGE', 'OUTPUT',
   'OUTPUT_REASONING', 'OUTPUT_AUDIO', 'OUTPUT_IMAGE', 'AUDIO_MS', 'CHARACTERS', 'REQUESTS'];
-const derived = [['CACHE_READ', 'INPUT'], ['CACHE_WRITE', 'INPUT'], ['CACHE_WRITE_1H', 'CACHE_WRITE'], ['OUTPUT_REASONING', 'OUTPUT'],
-  ['INPUT_IMAGE', 'INPUT'], ['INPUT_AUDIO', 'INPUT'], ['CACHE_READ_AUDIO', 'INPUT_AUDIO'], ['OUTPUT_AUDIO', 'OUTPUT'], ['OUTPUT_IMAGE', 'OUTPUT']];
+// As in price_rates_complete.
+const derived = [['CACHE_READ_AUDIO', 'INPUT_AUDIO'], ['CACHE_READ', 'INPUT'], ['CACHE_READ_AUDIO', 'CACHE_READ'], ['CACHE_WRITE', 'INPUT'], ['CACHE_WRITE_1H', 'CACHE_WRITE'], ['OUTPUT_REASONING', 'OUTPUT'],
+  ['INPUT_IMAGE', 'INPUT'], ['INPUT_AUDIO', 'INPUT'], ['OUTPUT_AUDIO', 'OUTPUT'], ['OUTPUT_IMAGE', 'OUTPUT']];
 
 // A model that bills input but names no output rate (embeddings) bills its output nothing: it has none.
 function ratesInitialiser(rates) {
@@ -157,50 +158,55 @@ const providers = runInNewContext(`(${quoteNumbers(literal)})`, {}, { timeout: 1
 // SOURCE_DATE_EPOCH makes builds repeatable.
 const now = process.env.SOURCE_DATE_EPOCH ? new Date(Number(process.env.SOURCE_DATE_EPOCH) * 1000) : new Date();
 const today = now.toISOString().slice(0, 10);
-const models = [];
-let inexact = 0;
-for (const provider of providers) {
-  for (const model of provider.models) {
-    const prices = currentPrices(model.prices, today);
-    const read = prices && readPrices(prices);
-    if (!read) {
-      inexact++;
-      continue;
-    }
-    if (read.base.size === 0) continue;
-    let tierName = 'NULL';
-    const starts = [...read.tiers.keys()].sort((a, b) => (a < b ? -1 : 1));
-    if (starts.length > 0) {
-      tierName = `tiers_${models.length}`;
-      let before = read.base;
-      const rows = starts.map((start) => {
-        before = new Map([...before, ...read.tiers.get(start)]);
-        return `{ UINT64_C(${start}), ${ratesInitialiser(before)} }`;
-      });
-      lines.push(`static const struct price_tier ${tierName}[] = { ${rows.join(', ')} };`);
-    }
-    models.push(`    { ${text(provider.id)}, ${matchInitialiser(model.match)}, { ${ratesInitialiser(read.base)}, ${tierName}, ${starts.length}, NULL, ` +
-      `${text(`genai-prices ${version} ${provider.id}/${model.id}`)} } },`);
+const unknown = []; // models with rates that are not one exact number
+let modelCount = 0;
+
+// Emits the tiers first; returns the initialiser of the model, or null when it has no known rate.
+function modelInitialiser(provider, model) {
+  const prices = currentPrices(model.prices, today);
+  const read = prices && readPrices(prices);
+  const rates = read ? [read.base, ...read.tiers.values()].flatMap((map) => [...map.values()]) : [UNKNOWN];
+  if (rates.includes(UNKNOWN)) unknown.push(`${provider.id}/${model.id}`);
+  if (!rates.some((value) => value !== UNKNOWN)) return null;
+  let tiers = 'NULL';
+  const starts = [...read.tiers.keys()].sort((a, b) => (a < b ? -1 : 1));
+  if (starts.length > 0) {
+    tiers = `tiers_${modelCount}`;
+    let before = read.base;
+    const rows = starts.map((start) => {
+      before = new Map([...before, ...read.tiers.get(start)]);
+      return `{ UINT64_C(${start}), ${ratesInitialiser(before)} }`;
+    });
+    lines.push(`static const struct price_tier ${tiers}[] = { ${rows.join(', ')} };`);
   }
+  modelCount++;
+  return `    { ${matchInitialiser(model.match)}, { ${ratesInitialiser(read.base)}, ${tiers}, ${starts.length}, NULL, ` +
+    `${text(`genai-prices ${version} ${provider.id}/${model.id}`)} } },`;
 }
-const hosts = providers.map((provider) => `    { ${text(posixRegex(provider.api_pattern))}, ${text(provider.id)} },`);
+
+// Emits models and fallbacks first; returns the initialiser of the provider.
+function providerInitialiser(provider, number) {
+  const models = provider.models.map((model) => modelInitialiser(provider, model)).filter(Boolean);
+  const fallbacks = provider.fallback_model_providers ?? [];
+  if (models.length > 0) lines.push(`static const struct catalogue_model models_${number}[] = {\n${models.join('\n')}\n};`);
+  if (fallbacks.length > 0) lines.push(`static const char *const fallbacks_${number}[] = { ${fallbacks.map(text).join(', ')}, NULL };`);
+  return `    { ${text(provider.id)}, ${text(posixRegex(provider.api_pattern))}, ${fallbacks.length > 0 ? `fallbacks_${number}` : 'NULL'}, ${
+    models.length > 0 ? `models_${number}` : 'NULL'}, ${models.length} },`;
+}
+
+const rows = providers.map(providerInitialiser);
 const hash = createHash('sha256').update(literal).digest('hex');
 writeFileSync(output, `/* Generated by scripts/price-catalogue from @pydantic/genai-prices ${version}. */
 #include "domain/price_catalogue.h"
 
 ${lines.join('\n')}
 
-const struct catalogue_model catalogue_models[] = {
-${models.join('\n')}
+const struct catalogue_provider catalogue_providers[] = {
+${rows.join('\n')}
 };
-const size_t catalogue_model_count = ${models.length};
-
-const struct catalogue_host catalogue_hosts[] = {
-${hosts.join('\n')}
-};
-const size_t catalogue_host_count = ${hosts.length};
+const size_t catalogue_provider_count = ${rows.length};
 
 const char catalogue_source[] = "genai-prices ${version}, prices as of ${today}, sha256 ${hash}";
 `);
-console.log(`price catalogue: ${models.length} models of ${providers.length} providers; ${inexact} without an exact price left out; not used: ${
-  Object.entries(ignored).map(([key, count]) => `${key} ${count}`).join(', ') || 'nothing'}; rules that never match: ${untranslated.join(' ') || 'none'}`);
+console.log(`price catalogue: ${modelCount} models of ${rows.length} providers; unknown rates: ${unknown.join(' ') || 'none'}; units not used: ${
+  Object.entries(ignored).map(([key, count]) => `${key} ${count}`).join(', ') || 'none'}`);

@@ -1,3 +1,4 @@
+/* Exact decimal texts: digits are added up with overflow checks, and written from the right. */
 #include "domain/money.h"
 
 enum { DECIMALS = 9 };

@@ -12,17 +12,19 @@ void price_rates_clear(struct price_rates *ret_rates)
         ret_rates->nanousd_per_million[i] = PRICE_UNKNOWN;
 }
 
-/* What is billed like what, first known wins; in this order, so that a derived rate can serve the next line. */
+/* What is billed like what, in this order: a rate that an earlier line has derived serves the later ones. Cached audio is audio
+ * where audio has a rate of its own, else a cached token. */
 static const struct {
     enum usage_unit unit, like;
 } derived[] = {
+    { USAGE_CACHE_READ_AUDIO, USAGE_INPUT_AUDIO },
     { USAGE_CACHE_READ, USAGE_INPUT },
+    { USAGE_CACHE_READ_AUDIO, USAGE_CACHE_READ },
     { USAGE_CACHE_WRITE, USAGE_INPUT },
     { USAGE_CACHE_WRITE_1H, USAGE_CACHE_WRITE },
     { USAGE_OUTPUT_REASONING, USAGE_OUTPUT },
     { USAGE_INPUT_IMAGE, USAGE_INPUT },
     { USAGE_INPUT_AUDIO, USAGE_INPUT },
-    { USAGE_CACHE_READ_AUDIO, USAGE_INPUT_AUDIO },
     { USAGE_OUTPUT_AUDIO, USAGE_OUTPUT },
     { USAGE_OUTPUT_IMAGE, USAGE_OUTPUT },
 };
@@ -69,25 +71,44 @@ const struct price_rates *price_rates_for(const struct price *price, const struc
     return rates;
 }
 
-bool price_charge(const struct price *price, const struct usage *usage, struct charge *ret_charge)
+/* A fee per call is due once, although providers do not report a number of calls. */
+static uint64_t billed_amount(const struct price_rates *rates, const struct usage *usage, size_t unit)
 {
-    const struct price_rates *rates = price_rates_for(price, usage);
-    unsigned __int128 sum = 0; /* 14 products below 2^127 / 16: see the check of the amount */
-    size_t count = 0;
+    uint64_t amount = usage->amounts[unit];
+    return unit == USAGE_REQUESTS && amount == 0 && rates->nanousd_per_million[unit] > 0 ? 1 : amount;
+}
+
+/* Each amount stays below 2^59 and each rate below 2^63, so that the products of all units add up in 128 bits. */
+static bool add_up(const struct price_rates *rates, const struct usage *usage, money_nanousd *ret_total)
+{
+    unsigned __int128 sum = 0;
     for (size_t i = 0; i < USAGE_UNIT_COUNT; i++) {
-        uint64_t amount = usage->amounts[i];
+        uint64_t amount = billed_amount(rates, usage, i);
+        int64_t rate = rates->nanousd_per_million[i];
         if (amount == 0)
             continue;
-        int64_t rate = rates->nanousd_per_million[i];
         if (rate < 0 || amount >> 59 != 0)
             return false;
         sum += (unsigned __int128)amount * (uint64_t)rate;
-        ret_charge->lines[count++] = (struct charge_line){ (enum usage_unit)i, amount, rate };
     }
     unsigned __int128 total = (sum + 999999) / 1000000;
     if (total > INT64_MAX)
         return false;
-    ret_charge->total = (money_nanousd)total;
+    *ret_total = (money_nanousd)total;
+    return true;
+}
+
+bool price_charge(const struct price *price, const struct usage *usage, struct charge *ret_charge)
+{
+    const struct price_rates *rates = price_rates_for(price, usage);
+    size_t count = 0;
+    if (!add_up(rates, usage, &ret_charge->total))
+        return false;
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++) {
+        uint64_t amount = billed_amount(rates, usage, i);
+        if (amount > 0)
+            ret_charge->lines[count++] = (struct charge_line){ (enum usage_unit)i, amount, rates->nanousd_per_million[i] };
+    }
     ret_charge->line_count = count;
     return true;
 }

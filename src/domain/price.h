@@ -25,13 +25,15 @@ struct price {
     const struct price_tier *tiers; /* ascending */
     size_t tier_count;
     const char *id;     /* stable, from the rates (price_make_id); NULL in the catalogue */
-    const char *source; /* "genai-prices 0.0.68 openai/gpt-4o-mini", "config" */
+    const char *source; /* "genai-prices 0.1.8 openai/gpt-4o-mini", "config" */
 };
 
 /* Every rate unknown. */
 void price_rates_clear(struct price_rates *ret_rates);
-/* Rates that follow from others: what a provider bills like something else when it names no rate of its own (cached text like text,
- * reasoning like output, ...). */
+/* Rates that follow from others: what a provider bills like something else when it names no rate of its own. Cache reads and
+ * writes, images and audio are then input, cache writes for an hour cache writes, reasoning, audio and images that come out
+ * output; cached audio is audio where audio has a rate of its own, else a cache read. So the source of the catalogue reads its own
+ * prices. */
 void price_rates_complete(struct price_rates *rates);
 /* A short stable id from the rates and tiers: "p_" and 16 hex digits; ret_text holds PRICE_ID_BYTES. */
 enum { PRICE_ID_BYTES = 20 };
@@ -51,18 +53,21 @@ struct charge {
     size_t line_count;
 };
 
-/* False: a used unit has no rate, or the sum does not fit. */
+/* A rate for USAGE_REQUESTS is a fee that is due once even where usage names no number of calls. False: a used unit has no rate, or
+ * the sum does not fit. */
 bool MUST price_charge(const struct price *price, const struct usage *usage, struct charge *ret_charge);
 
-/* The catalogue that was compiled in. provider: the catalogue's name of a provider ("openai"). NULL: no price is known. The result
- * is constant. Slow (it tries rules one after the other, some of them regular expressions): for the compiling of a config, or
- * cached. */
+/* The catalogue that was compiled in. provider: the catalogue's name of a provider ("openai"). model: in any case of letters; where
+ * no rule fits, a date like 20240718 in it is tried as 2024-07-18, and then the providers whose models this one serves too. NULL:
+ * no price is known. The result is constant. Slow (it tries rules one after the other, some of them regular expressions): for the
+ * compiling of a config, or cached. */
 const struct price *price_catalogue_find(struct slice provider, struct slice model);
-/* "genai-prices 0.0.68 of 2026-..., sha256 ..." */
+/* "genai-prices 0.1.8, prices as of 2026-..., sha256 ..." */
 const char *price_catalogue_source(void);
 /* The catalogue's name for the provider that lives at a base URL; empty when it knows none. */
 struct slice price_catalogue_provider(struct slice base_url);
 bool price_catalogue_knows(struct slice provider);
+/* How many models have a price. */
 size_t price_catalogue_count(void);
 
 #endif

@@ -1,25 +1,28 @@
-/* Looks models up in the generated catalogue: the first rule of the provider that fits counts, as in the package it comes from. */
+/* Looks models up in the generated catalogue as the package does that it comes from: of a provider's rules the first that fits
+ * counts, names are compared in lower case, a provider that resells others' models falls back to their rules, and what was not
+ * found at all is tried again with its date written with hyphens. */
 #include "domain/price_catalogue.h"
 
 #include <regex.h>
-#include <stdlib.h>
 
-static bool regex_matches(const char *pattern, struct slice text)
+enum { NAME_MOST = 256, URL_MOST = 512 };
+
+/* --- rules --- */
+
+static bool regex_matches(const char *pattern, const char *text, bool at_start)
 {
-    char copy[512];
     regex_t compiled;
-    if (text.length >= sizeof(copy) || memchr(text.bytes, '\0', text.length) ||
-        regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+    regmatch_t where;
+    if (regcomp(&compiled, pattern, REG_EXTENDED) != 0)
         return false;
-    memcpy(copy, text.bytes, text.length);
-    copy[text.length] = '\0';
-    bool matches = regexec(&compiled, copy, 0, NULL, 0) == 0;
+    bool matches = regexec(&compiled, text, 1, &where, 0) == 0 && (!at_start || where.rm_so == 0);
     regfree(&compiled);
     return matches;
 }
 
-/* or, and: true as soon as a child says `until`. */
 static bool rule_matches(const struct match *rule, struct slice model);
+
+/* or, and: true as soon as a child says `until`. */
 static bool any_child(const struct match *rule, struct slice model, bool until)
 {
     for (size_t i = 0; i < rule->child_count; i++)
@@ -28,7 +31,7 @@ static bool any_child(const struct match *rule, struct slice model, bool until)
     return false;
 }
 
-/* Recursion is as deep as the generated rules are nested: two or three levels. */
+/* model: NUL-terminated. Recursion is as deep as the generated rules are nested: two or three levels. */
 static bool rule_matches(const struct match *rule, struct slice model)
 {
     struct slice text = slice_text(rule->text);
@@ -42,7 +45,9 @@ static bool rule_matches(const struct match *rule, struct slice model)
     case MATCH_CONTAINS:
         return slice_find(model, text) != SIZE_MAX;
     case MATCH_REGEX:
-        return regex_matches(rule->text, model);
+        return regex_matches(rule->text, model.bytes, false);
+    case MATCH_NOT_REGEX:
+        return !regex_matches(rule->text, model.bytes, false);
     case MATCH_OR:
         return any_child(rule, model, true);
     case MATCH_AND:
@@ -51,38 +56,110 @@ static bool rule_matches(const struct match *rule, struct slice model)
     return false;
 }
 
-const struct price *price_catalogue_find(struct slice provider, struct slice model)
+/* --- models --- */
+
+static const struct catalogue_provider *find_provider(struct slice id)
 {
-    for (size_t i = 0; i < catalogue_model_count; i++)
-        if (slice_is(provider, catalogue_models[i].provider) && rule_matches(&catalogue_models[i].match, model))
-            return &catalogue_models[i].price;
+    for (size_t i = 0; i < catalogue_provider_count; i++)
+        if (slice_is(id, catalogue_providers[i].id))
+            return &catalogue_providers[i];
     return NULL;
 }
 
+static const struct price *find_own(const struct catalogue_provider *provider, struct slice model)
+{
+    for (size_t i = 0; i < provider->model_count; i++)
+        if (rule_matches(&provider->models[i].match, model))
+            return &provider->models[i].price;
+    return NULL;
+}
+
+static const struct price *find_with_fallbacks(const struct catalogue_provider *provider, struct slice model)
+{
+    const struct price *price = find_own(provider, model);
+    for (const char *const *id = provider->fallbacks; !price && id && *id; id++) {
+        const struct catalogue_provider *fallback = find_provider(slice_text(*id));
+        price = fallback ? find_own(fallback, model) : NULL;
+    }
+    return price;
+}
+
+/* "20240718" as a day of this century that exists. */
+static bool is_compact_date(struct slice digits)
+{
+    static const unsigned days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    uint64_t number;
+    if (digits.length != 8 || !slice_to_uint64(digits, &number) || number / 1000000 != 20)
+        return false;
+    uint64_t year = number / 10000, month = number / 100 % 100, day = number % 100;
+    if (month < 1 || month > 12 || day < 1)
+        return false;
+    bool is_leap_day = month == 2 && day == 29 && year % 4 == 0; /* 2000 to 2099: no century to except */
+    return day <= days[month - 1] || is_leap_day;
+}
+
+/* The name with hyphens in the dates that stand between "-" and "-", ":" or the end. False: there is none, or no room. */
+static bool hyphenate_dates(struct slice model, char ret_text[NAME_MOST])
+{
+    size_t length = 0;
+    bool changed = false;
+    for (size_t i = 0; i < model.length; i++) {
+        struct slice rest = slice_from(model, i);
+        char after = rest.length > 9 ? rest.bytes[9] : '-';
+        if (length + 12 > NAME_MOST)
+            return false;
+        if (rest.length < 9 || rest.bytes[0] != '-' || (after != '-' && after != ':') ||
+            !is_compact_date(slice_head(slice_from(rest, 1), 8))) {
+            ret_text[length++] = rest.bytes[0];
+            continue;
+        }
+        const char parts[] = { '-',           rest.bytes[1], rest.bytes[2], rest.bytes[3], rest.bytes[4], '-',
+                               rest.bytes[5], rest.bytes[6], '-',           rest.bytes[7], rest.bytes[8] };
+        memcpy(ret_text + length, parts, sizeof(parts));
+        length += sizeof(parts);
+        i += 8;
+        changed = true;
+    }
+    ret_text[length] = '\0';
+    return changed;
+}
+
+const struct price *price_catalogue_find(struct slice provider, struct slice model)
+{
+    char name[NAME_MOST], dated[NAME_MOST];
+    const struct catalogue_provider *catalogue = find_provider(provider);
+    model = slice_trim(model);
+    if (!catalogue || model.length == 0 || model.length >= sizeof(name) || memchr(model.bytes, '\0', model.length))
+        return NULL;
+    for (size_t i = 0; i < model.length; i++) {
+        char c = model.bytes[i];
+        name[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    }
+    name[model.length] = '\0';
+    const struct price *price = find_with_fallbacks(catalogue, slice_of(name, model.length));
+    if (!price && hyphenate_dates(slice_of(name, model.length), dated))
+        price = find_with_fallbacks(catalogue, slice_text(dated));
+    return price;
+}
+
+/* --- providers --- */
+
 struct slice price_catalogue_provider(struct slice base_url)
 {
-    for (size_t i = 0; i < catalogue_host_count; i++) {
-        regmatch_t where;
-        regex_t compiled;
-        char copy[512];
-        if (base_url.length >= sizeof(copy) || regcomp(&compiled, catalogue_hosts[i].pattern, REG_EXTENDED) != 0)
-            continue;
-        memcpy(copy, base_url.bytes, base_url.length);
-        copy[base_url.length] = '\0';
-        bool matches = regexec(&compiled, copy, 1, &where, 0) == 0 && where.rm_so == 0;
-        regfree(&compiled);
-        if (matches)
-            return slice_text(catalogue_hosts[i].provider);
+    char url[URL_MOST];
+    if (base_url.length < sizeof(url) && base_url.length > 0 && !memchr(base_url.bytes, '\0', base_url.length)) {
+        memcpy(url, base_url.bytes, base_url.length);
+        url[base_url.length] = '\0';
+        for (size_t i = 0; i < catalogue_provider_count; i++)
+            if (regex_matches(catalogue_providers[i].base_url_pattern, url, true))
+                return slice_text(catalogue_providers[i].id);
     }
-    return (struct slice){ "", 0 };
+    return SLICE("");
 }
 
 bool price_catalogue_knows(struct slice provider)
 {
-    for (size_t i = 0; i < catalogue_host_count; i++)
-        if (slice_is(provider, catalogue_hosts[i].provider))
-            return true;
-    return false;
+    return find_provider(provider) != NULL;
 }
 
 const char *price_catalogue_source(void)
@@ -92,5 +169,8 @@ const char *price_catalogue_source(void)
 
 size_t price_catalogue_count(void)
 {
-    return catalogue_model_count;
+    size_t count = 0;
+    for (size_t i = 0; i < catalogue_provider_count; i++)
+        count += catalogue_providers[i].model_count;
+    return count;
 }

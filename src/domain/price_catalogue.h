@@ -4,28 +4,37 @@
 
 #include "domain/price.h"
 
-enum match_kind { MATCH_EQUALS, MATCH_STARTS_WITH, MATCH_ENDS_WITH, MATCH_CONTAINS, MATCH_REGEX, MATCH_OR, MATCH_AND };
+enum match_kind {
+    MATCH_EQUALS,
+    MATCH_STARTS_WITH,
+    MATCH_ENDS_WITH,
+    MATCH_CONTAINS,
+    MATCH_REGEX,
+    MATCH_NOT_REGEX,
+    MATCH_OR,
+    MATCH_AND
+};
 
 struct match {
     enum match_kind kind;
-    const char *text; /* POSIX extended for MATCH_REGEX */
+    const char *text; /* in lower case; POSIX extended for the two of MATCH_REGEX */
     const struct match *children;
     size_t child_count;
 };
 struct catalogue_model {
-    const char *provider;
     struct match match;
     struct price price; /* id is NULL */
 };
-struct catalogue_host {
-    const char *pattern; /* of base URLs */
-    const char *provider;
+struct catalogue_provider {
+    const char *id;
+    const char *base_url_pattern;
+    const char *const *fallbacks; /* providers whose models it serves too, in order, ended by NULL; or NULL */
+    const struct catalogue_model *models;
+    size_t model_count;
 };
 
-extern const struct catalogue_model catalogue_models[];
-extern const size_t catalogue_model_count;
-extern const struct catalogue_host catalogue_hosts[];
-extern const size_t catalogue_host_count;
+extern const struct catalogue_provider catalogue_providers[];
+extern const size_t catalogue_provider_count;
 extern const char catalogue_source[];
 
 #endif
