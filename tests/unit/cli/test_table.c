@@ -1,0 +1,47 @@
+/* Tables for people, CSV for spreadsheets. */
+#include "unit/base/testing.h"
+
+#include "cli/table.h"
+
+static const char *const titles[] = { "name", "cost" };
+static const bool is_number[] = { false, true };
+
+static void test_alignment(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct text_table table;
+    struct buffer page;
+    arena_init(&arena, NULL, 1 << 20);
+    buffer_init(&page, 1 << 16);
+    text_table_init(&table, &arena, titles, is_number, 2);
+    text_table_add(&table, (const struct slice[]){ SLICE("Zürich"), SLICE("1.5") });
+    text_table_add(&table, (const struct slice[]){ SLICE("a"), SLICE("100") });
+    text_table_print(&table, &page);
+    assert_slice(buffer_slice(&page), "name    cost\nZürich   1.5\na        100\n");
+    buffer_done(&page);
+    arena_done(&arena);
+}
+
+static void test_csv(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct text_table table;
+    struct buffer page;
+    arena_init(&arena, NULL, 1 << 20);
+    buffer_init(&page, 1 << 16);
+    text_table_init(&table, &arena, titles, is_number, 2);
+    text_table_add(&table, (const struct slice[]){ SLICE("say \"hi\", you"), SLICE("-1") });
+    text_table_add(&table, (const struct slice[]){ SLICE("=cmd()"), SLICE("2") });
+    text_table_print_csv(&table, &page);
+    assert_slice(buffer_slice(&page), "name,cost\r\n\"say \"\"hi\"\", you\",\"-1\"\r\n\"'=cmd()\",\"2\"\r\n");
+    buffer_done(&page);
+    arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_alignment), cmocka_unit_test(test_csv) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,113 @@
+/* Counters: series by labels, their bound, sums over workers, the text that Prometheus reads. */
+#include "unit/base/testing.h"
+
+#include "gateway/metrics.h"
+
+#include <stdio.h>
+
+static struct metrics_labels labels_of(const char *account)
+{
+    return (struct metrics_labels){ .account = slice_text(account),
+                                    .model = SLICE("m"),
+                                    .provider = SLICE("p"),
+                                    .endpoint = SLICE("chat.completions"),
+                                    .class = FAILURE_NONE };
+}
+
+static bool page_has(const struct metrics *metrics, const char *line)
+{
+    struct buffer page;
+    buffer_init(&page, 64 << 20);
+    metrics_print(metrics, &page);
+    bool found = slice_find(buffer_slice(&page), slice_text(line)) != SIZE_MAX;
+    buffer_done(&page);
+    return found;
+}
+
+static void test_counting_and_summing(void **state)
+{
+    (void)state;
+    struct metrics one = { 0 }, other = { 0 }, sum = { 0 };
+    struct usage usage = { .amounts = { [USAGE_INPUT] = 10, [USAGE_OUTPUT] = 3 } };
+    struct metrics_labels labels = labels_of("acme");
+    metrics_count(&one, &labels, &usage, 1500);
+    metrics_count(&one, &labels, &usage, 500);
+    metrics_count(&other, &labels, &usage, 1);
+    one.open_requests = 2;
+    other.open_requests = 3;
+    metrics_add(&sum, &one);
+    metrics_add(&sum, &other);
+    assert_true(page_has(
+        &sum,
+        "airgate_requests_total{account=\"acme\",model=\"m\",provider=\"p\",endpoint=\"chat.completions\",class=\"none\"} 3\n"));
+    assert_true(page_has(&sum, "class=\"none\",type=\"input\"} 30\n"));
+    assert_true(page_has(&sum, "airgate_cost_usd_total{account=\"acme\",model=\"m\",provider=\"p\",endpoint=\"chat.completions\","
+                               "class=\"none\"} 0.000002001\n"));
+    assert_true(page_has(&sum, "airgate_requests_active 5\n"));
+    metrics_done(&one);
+    metrics_done(&other);
+    metrics_done(&sum);
+}
+
+/* Names that clients make up cannot grow the page without end, and nothing is lost from the sums. */
+static void test_series_are_bounded(void **state)
+{
+    (void)state;
+    enum { NAMES = METRICS_SERIES_MOST + 500 };
+    struct metrics metrics = { 0 };
+    struct usage usage = { 0 };
+    for (int i = 0; i < NAMES; i++) {
+        char account[32];
+        (void)snprintf(account, sizeof(account), "account-%d", i);
+        struct metrics_labels labels = labels_of(account);
+        metrics_count(&metrics, &labels, &usage, 0);
+    }
+    assert_true(metrics.count <= METRICS_SERIES_MOST + 1);
+    assert_true(page_has(&metrics, "airgate_requests_total{account=\"(other)\",model=\"(other)\",provider=\"p\",endpoint=\"chat."
+                                   "completions\",class=\"none\"} 500\n"));
+    metrics_done(&metrics);
+}
+
+static void test_labels_are_escaped(void **state)
+{
+    (void)state;
+    struct metrics metrics = { 0 };
+    struct usage usage = { 0 };
+    struct metrics_labels labels = labels_of("a\"b\\c\nd");
+    metrics_count(&metrics, &labels, &usage, 0);
+    assert_true(page_has(&metrics, "account=\"a\\\"b\\\\c\\nd\""));
+    metrics_done(&metrics);
+}
+
+static void test_histogram(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t microseconds;
+        size_t bucket;
+    } rows[] = { { 0, 0 },    { 1000, 0 },       { 1001, 1 },       { 2000, 1 },           { 2001, 2 },
+                 { 4000, 2 }, { 131072000, 17 }, { 131072001, 18 }, { UINT64_MAX / 2, 18 } };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct histogram histogram = { 0 };
+        histogram_add(&histogram, rows[i].microseconds);
+        if (histogram.buckets[rows[i].bucket] != 1)
+            fail_msg("%llu us", (unsigned long long)rows[i].microseconds);
+    }
+    struct metrics metrics = { 0 };
+    histogram_add(&metrics.duration, 1500);
+    histogram_add(&metrics.duration, 3000);
+    assert_true(page_has(&metrics, "airgate_request_duration_seconds_bucket{le=\"0.002\"} 1\n"));
+    assert_true(page_has(&metrics, "airgate_request_duration_seconds_bucket{le=\"+Inf\"} 2\n"));
+    assert_true(page_has(&metrics, "airgate_request_duration_seconds_sum 0.004500\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counting_and_summing),
+        cmocka_unit_test(test_series_are_bounded),
+        cmocka_unit_test(test_labels_are_escaped),
+        cmocka_unit_test(test_histogram),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
