@@ -240,10 +240,12 @@ static bool start(struct request *request)
     return true;
 }
 
-/* Hands pieces of an upload on, in chunks when it came in chunks. */
-static void send_upload(struct request *request)
+/* In chunks when it came in chunks. */
+void request_send_upload(struct request *request)
 {
     struct incoming *upload = &request->upload;
+    if (!request->streams_body || (upload->count == 0 && !upload->complete))
+        return;
     bool chunked = exchange_request(request->exchange)->framing == HTTP_FRAMING_CHUNKED;
     bool flows = true;
     for (size_t i = 0; i < upload->count && request->call; i++) {
@@ -262,16 +264,14 @@ static void send_upload(struct request *request)
         exchange_pause_body(request->exchange);
     }
     upload->count = 0;
+    upload->complete = false;
 }
 
 enum stage_result attempt_run(struct request *request)
 {
     if (!request->was_attempted && !start(request))
         return STAGE_END;
-    if (request->streams_body && (request->upload.count > 0 || request->upload.complete)) {
-        send_upload(request);
-        request->upload.complete = false;
-    }
+    request_send_upload(request);
     if (request->head_arrived) {
         request_end_sending(request);
         return STAGE_NEXT;

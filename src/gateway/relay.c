@@ -265,6 +265,7 @@ enum stage_result relay_run(struct request *request)
 {
     if (!request->relay_started && !begin(request))
         return STAGE_END;
+    request_send_upload(request);
     struct incoming taken = request->incoming; /* callbacks do not run while stages do: the array may be used in place */
     request->incoming.count = 0;
     request->incoming.complete = false;

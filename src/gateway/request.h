@@ -158,6 +158,9 @@ void request_free(struct request *request);
 /* The dialect in which the client is answered. */
 const struct wire_format *wire_format_of(const struct request *request);
 
+/* Hands on what has come of an upload that flows through; also while the provider answers already. */
+void request_send_upload(struct request *request);
+
 /* Keeps pieces until the stage runs. */
 void incoming_add(struct request *request, struct incoming *incoming, const struct slice *pieces, size_t count, bool complete);
 
