@@ -59,6 +59,22 @@ static void build_chat(struct buffer *text, const char *sentence, size_t message
     buffer_done(&content);
 }
 
+/* The vectors of an embeddings answer, with the members that the tap wants behind them. */
+static void build_vectors(struct buffer *text)
+{
+    struct json_writer writer;
+    buffer_init(text, 1 << 20);
+    json_writer_init(&writer, text);
+    json_open_object(&writer);
+    json_write_key(&writer, "data");
+    json_open_array(&writer);
+    while (buffer_length(text) < LARGE)
+        json_write_raw(&writer, SLICE("-0.012345678"));
+    json_close_array(&writer);
+    json_put_text(&writer, "user", "customer-4711");
+    json_close_object(&writer);
+}
+
 static void build_numbers(struct buffer *text)
 {
     struct json_writer writer;
@@ -143,13 +159,14 @@ int main(void)
     static const char japanese[] =
         "\xe3\x81\x93\xe3\x82\x8c\xe3\x81\xaf\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae\xe6\x96\x87"
         "\xe7\xab\xa0\xe3\x81\xa7\xe3\x81\x99\xe3\x80\x82\n";
-    static struct subject large, small, umlauts, kana, numbers;
-    struct subject *subjects[] = { &large, &small, &umlauts, &kana, &numbers };
+    static struct subject large, small, umlauts, kana, numbers, vectors;
+    struct subject *subjects[] = { &large, &small, &umlauts, &kana, &numbers, &vectors };
     build_chat(&large.text, plain, 8, LARGE);
     build_chat(&small.text, plain, 3, SMALL);
     build_chat(&umlauts.text, german, 8, LARGE);
     build_chat(&kana.text, japanese, 8, LARGE);
     build_numbers(&numbers.text);
+    build_vectors(&vectors.text);
     for (size_t i = 0; i < ARRAY_LENGTH(subjects); i++)
         subjects[i]->pool.keep_at_most = 64;
 
@@ -158,10 +175,12 @@ int main(void)
     measure("read chat, 100 KB, German", read_once, &umlauts);
     measure("read chat, 100 KB, Japanese", read_once, &kana);
     measure("read many small values, 100 KB", read_once, &numbers);
+    measure("read vectors, 100 KB", read_once, &vectors);
     measure("read and edit chat, 100 KB", edit_once, &large);
     measure("read and edit chat, 1 KB", edit_once, &small);
     measure("tap chat in 16 KB pieces, 100 KB", tap_once, &large);
     measure("tap chat, 1 KB", tap_once, &small);
+    measure("tap vectors, 100 KB", tap_once, &vectors);
 
     for (size_t i = 0; i < ARRAY_LENGTH(subjects); i++) {
         buffer_done(&subjects[i]->text);

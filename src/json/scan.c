@@ -21,7 +21,33 @@ static const char *scan_bytes(const char *at, const char *end, unsigned *ret_hig
     return at;
 }
 
+/* '[' and '{', and ']' and '}', differ in one bit. */
+static bool is_quote_or_bracket(unsigned char c)
+{
+    return c == '"' || (c | 0x20) == '{' || (c | 0x20) == '}';
+}
+
+static const char *scan_bracket_bytes(const char *at, const char *end)
+{
+    while (at < end && !is_quote_or_bracket((unsigned char)*at))
+        at++;
+    return at;
+}
+
 #ifdef __SSE2__
+
+const char *json_scan_brackets(const char *at, const char *end)
+{
+    const __m128i quote = _mm_set1_epi8('"'), open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}'), bit = _mm_set1_epi8(0x20);
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at), folded = _mm_or_si128(bytes, bit);
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(folded, open), _mm_cmpeq_epi8(folded, close));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(found, _mm_cmpeq_epi8(bytes, quote)));
+        if (mask != 0)
+            return at + __builtin_ctz(mask);
+    }
+    return scan_bracket_bytes(at, end);
+}
 
 const char *json_scan_string(const char *at, const char *end, unsigned *ret_high)
 {
@@ -48,6 +74,11 @@ const char *json_scan_string(const char *at, const char *end, unsigned *ret_high
 static uint64_t bytes_below(uint64_t word, uint64_t limit)
 {
     return (word - UINT64_C(0x0101010101010101) * limit) & ~word & UINT64_C(0x8080808080808080);
+}
+
+const char *json_scan_brackets(const char *at, const char *end)
+{
+    return scan_bracket_bytes(at, end);
 }
 
 const char *json_scan_string(const char *at, const char *end, unsigned *ret_high)

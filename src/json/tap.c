@@ -1,14 +1,18 @@
-/* A small machine over bytes. At depth 1 it follows keys, colons and commas; below, it only counts brackets outside strings.
- * Strings, which are nearly all of an answer, are crossed with the reader's scan. */
+/* A small machine over bytes. At the top level it follows keys, colons and commas; below, it only looks for quotes and brackets.
+ * Strings, which are nearly all of an answer, and what stands between the brackets are crossed with the reader's scans. */
 #include "json/tap.h"
 
 #include "json/scan.h"
 
-enum { BEFORE, EXPECT_KEY, IN_KEY, EXPECT_COLON, EXPECT_VALUE, IN_VALUE, BEHIND };
+enum { BEFORE, FIRST_KEY, NEXT_KEY, IN_KEY, EXPECT_COLON, EXPECT_VALUE, IN_VALUE, BEHIND };
+
+enum { MATCHED_LEVELS = 64 };
 
 void json_tap_init(struct json_tap *tap, const struct slice *names, size_t count)
 {
     invariant(count <= JSON_TAP_NAMES_MOST);
+    for (size_t i = 0; i < count; i++)
+        invariant(names[i].length <= JSON_TAP_NAME_BYTES);
     *tap = (struct json_tap){ .names = names, .name_count = count, .capturing = -1 };
     buffer_init(&tap->captured, JSON_TAP_NAMES_MOST * JSON_TAP_VALUE_BYTES);
 }
@@ -18,16 +22,7 @@ void json_tap_done(struct json_tap *tap)
     buffer_done(&tap->captured);
 }
 
-static void capture(struct json_tap *tap, const char *from, const char *to)
-{
-    if (tap->capturing < 0 || from == to)
-        return;
-    size_t length = (size_t)(to - from), *so_far = &tap->values[tap->capturing].length;
-    if (*so_far + length > JSON_TAP_VALUE_BYTES || !buffer_append(&tap->captured, slice_of(from, length)))
-        tap->capturing = -1; /* too large: stays incomplete */
-    else
-        *so_far += length;
-}
+/* --- what is kept --- */
 
 static void begin_capture(struct json_tap *tap)
 {
@@ -35,29 +30,46 @@ static void begin_capture(struct json_tap *tap)
     for (size_t i = 0; i < tap->name_count; i++) {
         if (tap->key_length > sizeof(tap->key) || !slice_equal(slice_of(tap->key, tap->key_length), tap->names[i]))
             continue;
-        if (tap->values[i].seen)
+        if (tap->values[i].seen) {
             tap->is_ambiguous = true;
+            return;
+        }
         tap->values[i].seen = true;
         tap->values[i].start = buffer_length(&tap->captured);
-        tap->values[i].length = 0;
         tap->capturing = (int8_t)i;
+        return;
     }
 }
 
-static void end_value(struct json_tap *tap)
+static void capture(struct json_tap *tap, const char *from, const char *to)
+{
+    if (tap->capturing < 0 || from == to)
+        return;
+    size_t length = (size_t)(to - from), *so_far = &tap->values[tap->capturing].length;
+    if (length <= JSON_TAP_VALUE_BYTES - *so_far && buffer_append(&tap->captured, slice_of(from, length))) {
+        *so_far += length;
+        return;
+    }
+    tap->values[tap->capturing].is_too_large = true;
+    tap->capturing = -1;
+}
+
+static void end_capture(struct json_tap *tap)
 {
     if (tap->capturing >= 0)
         tap->values[tap->capturing].is_complete = true;
     tap->capturing = -1;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
+/* --- keys --- */
 
+/* A key with escapes is crossed like any other, but what it is called is not found out. */
 static const char *read_key(struct json_tap *tap, const char *at, const char *end)
 {
+    if (tap->after_backslash) {
+        tap->after_backslash = false;
+        return at + 1;
+    }
     unsigned high = 0;
     const char *stop = json_scan_string(at, end, &high);
     size_t length = (size_t)(stop - at);
@@ -66,16 +78,20 @@ static const char *read_key(struct json_tap *tap, const char *at, const char *en
     tap->key_length = size_min(tap->key_length + length, sizeof(tap->key) + 1);
     if (stop == end)
         return end;
-    if (*stop == '"')
+    if (*stop == '"') {
         tap->state = EXPECT_COLON;
-    else if (*stop == '\\')
+    } else if (*stop == '\\') {
         tap->is_ambiguous = true;
-    else
+        tap->after_backslash = true;
+    } else {
         tap->is_broken = true;
+    }
     return stop + 1;
 }
 
-/* Crosses a string whose opening quote has been read; returns behind what was read. */
+/* --- values --- */
+
+/* Inside a string; returns behind what was read. */
 static const char *cross_string(struct json_tap *tap, const char *at, const char *end)
 {
     while (at < end) {
@@ -99,17 +115,31 @@ static const char *cross_string(struct json_tap *tap, const char *at, const char
     return at;
 }
 
+static void open_bracket(struct json_tap *tap, bool is_array)
+{
+    if (tap->depth < MATCHED_LEVELS)
+        tap->arrays = (tap->arrays & ~(UINT64_C(1) << tap->depth)) | (uint64_t)is_array << tap->depth;
+    tap->depth++;
+}
+
+static void close_bracket(struct json_tap *tap, bool is_array)
+{
+    tap->depth--;
+    if (tap->depth < MATCHED_LEVELS && (tap->arrays >> tap->depth & 1) != is_array)
+        tap->is_broken = true;
+}
+
 /* One byte of a value outside strings. False: the value has ended before this byte, which belongs to the object. */
 static bool cross_byte(struct json_tap *tap, char c)
 {
     if (c == '"') {
         tap->in_string = true;
     } else if (c == '{' || c == '[') {
-        tap->depth++;
+        open_bracket(tap, c == '[');
     } else if (c == '}' || c == ']') {
         if (tap->depth == 1)
             return false;
-        tap->depth--;
+        close_bracket(tap, c == ']');
     } else if (c == ',') {
         return tap->depth > 1;
     }
@@ -119,15 +149,20 @@ static bool cross_byte(struct json_tap *tap, char c)
 static const char *read_value(struct json_tap *tap, const char *at, const char *end)
 {
     const char *start = at;
-    while (at < end) {
+    while (at < end && !tap->is_broken) {
         if (tap->in_string) {
             at = cross_string(tap, at, end);
             continue;
         }
+        if (tap->depth > 1) {
+            at = json_scan_brackets(at, end);
+            if (at == end)
+                break;
+        }
         if (!cross_byte(tap, *at)) {
             capture(tap, start, at);
-            end_value(tap);
-            tap->state = *at == ',' ? EXPECT_KEY : BEHIND;
+            end_capture(tap);
+            tap->state = *at == ',' ? NEXT_KEY : BEHIND;
             tap->is_broken |= *at == ']';
             return at + 1;
         }
@@ -137,19 +172,24 @@ static const char *read_value(struct json_tap *tap, const char *at, const char *
     return at;
 }
 
+/* --- between --- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* One byte between the tokens of the top-level object. */
 static void read_between(struct json_tap *tap, char c)
 {
-    if (is_blank(c))
-        return;
     if (tap->state == BEFORE && c == '{') {
         tap->is_object = true;
         tap->depth = 1;
-        tap->state = EXPECT_KEY;
-    } else if (tap->state == EXPECT_KEY && c == '"') {
+        tap->state = FIRST_KEY;
+    } else if ((tap->state == FIRST_KEY || tap->state == NEXT_KEY) && c == '"') {
         tap->key_length = 0;
         tap->state = IN_KEY;
-    } else if (tap->state == EXPECT_KEY && c == '}') {
+    } else if (tap->state == FIRST_KEY && c == '}') {
         tap->state = BEHIND;
     } else if (tap->state == EXPECT_COLON && c == ':') {
         tap->state = EXPECT_VALUE;
@@ -166,21 +206,26 @@ void json_tap_feed(struct json_tap *tap, struct slice bytes)
             at = read_value(tap, at, end);
         } else if (tap->state == IN_KEY) {
             at = read_key(tap, at, end);
-        } else if (tap->state == EXPECT_VALUE && !is_blank(*at)) {
+        } else if (is_blank(*at)) {
+            at++;
+        } else if (tap->state == EXPECT_VALUE && *at != ',' && *at != '}' && *at != ']') {
             begin_capture(tap);
             tap->state = IN_VALUE;
         } else {
             read_between(tap, *at++);
         }
-        tap->is_complete = tap->state == BEHIND;
     }
+    tap->is_complete = tap->state == BEHIND && !tap->is_broken;
 }
 
 bool json_tap_value(const struct json_tap *tap, size_t index, struct slice *ret_value)
 {
     if (tap->is_broken || tap->is_ambiguous || index >= tap->name_count || !tap->values[index].is_complete)
         return false;
-    struct slice all = buffer_slice(&tap->captured);
-    *ret_value = slice_trim(slice_of(all.bytes + tap->values[index].start, tap->values[index].length));
+    const char *start = buffer_slice(&tap->captured).bytes + tap->values[index].start;
+    size_t length = tap->values[index].length;
+    while (length > 0 && is_blank(start[length - 1]))
+        length--;
+    *ret_value = slice_of(start, length);
     return true;
 }
