@@ -1,4 +1,5 @@
-/* What a journal entry holds: an encoded record and, behind it, the encoded personal values that are kept apart from it. No state. */
+/* What a journal entry holds: an encoded record and, behind it, the encoded personal values that are kept apart from it. No state.
+ */
 #ifndef AIRGATE_AUDIT_ENTRY_H
 #define AIRGATE_AUDIT_ENTRY_H
 

@@ -21,7 +21,7 @@
 _Noreturn void invariant_broken(const char *condition, const char *file, int line);
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* False on overflow; *ret_sum is then unspecified. */
 static inline bool MUST size_add(size_t a, size_t b, size_t *ret_sum)

@@ -76,7 +76,8 @@ static bool take_offset(struct slice *text, int *ret_seconds)
         return true;
     int sign = take_byte(text, '+') ? 1 : take_byte(text, '-') ? -1 : 0;
     int hours, minutes;
-    if (!sign || !take_digits(text, 2, &hours) || !take_byte(text, ':') || !take_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
+    if (!sign || !take_digits(text, 2, &hours) || !take_byte(text, ':') || !take_digits(text, 2, &minutes) || hours > 23 ||
+        minutes > 59)
         return false;
     *ret_seconds = sign * (hours * 3600 + minutes * 60);
     return true;
@@ -91,9 +92,10 @@ bool clock_parse(struct slice text, int64_t *ret_wall_ns)
         !take_byte(&text, '-') || !take_digits(&text, 2, &parts.tm_mday))
         return false;
     if (text.length) {
-        if ((!take_byte(&text, 'T') && !take_byte(&text, 't') && !take_byte(&text, ' ')) || !take_digits(&text, 2, &parts.tm_hour) ||
-            !take_byte(&text, ':') || !take_digits(&text, 2, &parts.tm_min) || !take_byte(&text, ':') ||
-            !take_digits(&text, 2, &parts.tm_sec) || !take_fraction(&text, &fraction_ns) || !take_offset(&text, &offset) || text.length)
+        if ((!take_byte(&text, 'T') && !take_byte(&text, 't') && !take_byte(&text, ' ')) ||
+            !take_digits(&text, 2, &parts.tm_hour) || !take_byte(&text, ':') || !take_digits(&text, 2, &parts.tm_min) ||
+            !take_byte(&text, ':') || !take_digits(&text, 2, &parts.tm_sec) || !take_fraction(&text, &fraction_ns) ||
+            !take_offset(&text, &offset) || text.length)
             return false;
     }
     parts.tm_year -= 1900;

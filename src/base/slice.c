@@ -63,7 +63,8 @@ bool slice_to_uint64(struct slice a, uint64_t *ret_value)
         return false;
     for (size_t i = 0; i < a.length; i++) {
         unsigned digit = (unsigned)(unsigned char)a.bytes[i] - '0';
-        if (digit > 9 || __builtin_mul_overflow(value, (uint64_t)10, &value) || __builtin_add_overflow(value, (uint64_t)digit, &value))
+        if (digit > 9 || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)digit, &value))
             return false;
     }
     *ret_value = value;

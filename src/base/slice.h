@@ -13,7 +13,10 @@ struct slice {
 
 /* For string literals and other constants in initialisers. */
 #define SLICE(literal) ((struct slice){ (literal), sizeof(literal) - 1 })
-#define SLICE_INIT(literal) { (literal), sizeof(literal) - 1 }
+#define SLICE_INIT(literal)                                                                                                        \
+    {                                                                                                                              \
+        (literal), sizeof(literal) - 1                                                                                             \
+    }
 /* For printf's "%.*s". */
 #define SLICE_ARGS(slice) (int)(slice).length, (slice).bytes
 

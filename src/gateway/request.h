@@ -37,8 +37,9 @@ enum relay_mode {
 struct request {
     struct worker *worker;
     struct exchange *exchange;
-    struct arena *arena;  /* the exchange's: for what lives as long as the request */
-    struct arena sending; /* what is needed only until the provider has begun to answer: the parsed body, its edits, the head upstream */
+    struct arena *arena; /* the exchange's: for what lives as long as the request */
+    struct arena
+        sending; /* what is needed only until the provider has begun to answer: the parsed body, its edits, the head upstream */
     struct loop_task task;
     struct request *next, *previous; /* the worker's list of open requests */
     enum stage stage;

@@ -37,11 +37,11 @@ struct worker {
     struct journal *journal;
     struct secret_digester *digester;
     struct metrics metrics;
-    struct table catalogue_prices; /* upstream names of pass-through models -> const struct price, found once */
-    struct request *requests;      /* open ones */
-    bool is_draining; /* no new connections */
-    bool is_cutting;  /* what still runs ends now */
-    struct buffer lines; /* where header lines are put together; used by one function at a time */
+    struct table catalogue_prices;      /* upstream names of pass-through models -> const struct price, found once */
+    struct request *requests;           /* open ones */
+    bool is_draining;                   /* no new connections */
+    bool is_cutting;                    /* what still runs ends now */
+    struct buffer lines;                /* where header lines are put together; used by one function at a time */
     char entry_bytes[ENTRY_MOST_BYTES]; /* where a journal entry is put together */
 };
 

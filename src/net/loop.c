@@ -27,7 +27,7 @@ enum {
     PIECE_STEP = 64,
     PIECE_CLASSES = LOOP_LARGEST_PIECE / PIECE_STEP,
     MOST_KEPT_PIECES = 4096, /* per size */
-    MOST_KEPT_BLOCKS = 256, /* of arenas */
+    MOST_KEPT_BLOCKS = 256,  /* of arenas */
     HTTP_DATE_BYTES = 29,
 };
 
