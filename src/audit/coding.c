@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-void encode_number(struct encoder *encoder, uint64_t value)
+void encode_long_number(struct encoder *encoder, uint64_t value)
 {
     do {
         if (encoder->at == encoder->end) {
@@ -30,12 +30,33 @@ void encode_bytes(struct encoder *encoder, const void *bytes, size_t length)
     encoder->at += length;
 }
 
+/* Whether all of it is ASCII, as nearly all texts are. */
+static bool copy_ascii(char *to, const char *from, size_t length)
+{
+    uint64_t word, bits = 0;
+    size_t at = 0;
+    for (; length - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, from + at, sizeof(word));
+        memcpy(to + at, &word, sizeof(word));
+        bits |= word;
+    }
+    for (; at < length; at++) {
+        to[at] = from[at];
+        bits |= (uint8_t)from[at];
+    }
+    return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
 void encode_text(struct encoder *encoder, struct slice text, size_t most)
 {
-    if (text.length > most || !utf8_is_valid(text))
-        encoder->failed = true;
     encode_number(encoder, text.length);
-    encode_bytes(encoder, text.bytes, text.length);
+    if (text.length > most || encoder->failed || (size_t)(encoder->end - encoder->at) < text.length) {
+        encoder->failed = true;
+        return;
+    }
+    if (!copy_ascii(encoder->at, text.bytes, text.length) && !utf8_is_valid(text))
+        encoder->failed = true;
+    encoder->at += text.length;
 }
 
 struct decoder decoder_of(struct slice bytes)

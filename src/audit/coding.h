@@ -14,7 +14,15 @@ struct decoder {
     bool failed;
 };
 
-void encode_number(struct encoder *encoder, uint64_t value);
+void encode_long_number(struct encoder *encoder, uint64_t value);
+/* Most numbers are one byte. */
+static inline void encode_number(struct encoder *encoder, uint64_t value)
+{
+    if (value < 0x80 && encoder->at != encoder->end)
+        *encoder->at++ = (char)value;
+    else
+        encode_long_number(encoder, value);
+}
 /* Zigzag: small negative numbers stay short. */
 void encode_signed(struct encoder *encoder, int64_t value);
 void encode_bytes(struct encoder *encoder, const void *bytes, size_t length);

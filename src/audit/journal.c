@@ -376,13 +376,17 @@ struct remains {
 /* Whether something that looks like an entry stands there; its content may be damaged, or of an earlier lap. */
 static bool is_entry_like(const struct remains *remains, uint64_t position, struct entry_header *ret_header)
 {
+    const char *at = remains->ring + position % remains->ring_bytes;
     uint64_t left = left_in_segment(&remains->settings, position);
+    uint32_t magic;
     if (left < sizeof(*ret_header))
         return false;
-    memcpy(ret_header, remains->ring + position % remains->ring_bytes, sizeof(*ret_header));
-    return ret_header->magic == ENTRY_MAGIC && ret_header->length <= JOURNAL_ENTRY_MOST_BYTES &&
-           entry_size(ret_header->length) <= left && ret_header->kind >= JOURNAL_OPENED && ret_header->kind <= JOURNAL_PADDING &&
-           ret_header->zero == 0;
+    memcpy(&magic, at, sizeof(magic));
+    if (magic != ENTRY_MAGIC) /* as nearly everywhere, while it searches */
+        return false;
+    memcpy(ret_header, at, sizeof(*ret_header));
+    return ret_header->length <= JOURNAL_ENTRY_MOST_BYTES && entry_size(ret_header->length) <= left &&
+           ret_header->kind >= JOURNAL_OPENED && ret_header->kind <= JOURNAL_PADDING && ret_header->zero == 0;
 }
 
 /* Whether a whole entry that was written for this position stands there. */
