@@ -161,13 +161,13 @@ const today = now.toISOString().slice(0, 10);
 const unknown = []; // models with rates that are not one exact number
 let modelCount = 0;
 
-// Emits the tiers first; returns the initialiser of the model, or null when it has no known rate.
+// Emits the tiers first. A model without a known rate stands in the table too, so that no broader rule behind it gives it a price.
 function modelInitialiser(provider, model) {
   const prices = currentPrices(model.prices, today);
   const read = prices && readPrices(prices);
   const rates = read ? [read.base, ...read.tiers.values()].flatMap((map) => [...map.values()]) : [UNKNOWN];
   if (rates.includes(UNKNOWN)) unknown.push(`${provider.id}/${model.id}`);
-  if (!rates.some((value) => value !== UNKNOWN)) return null;
+  if (!rates.some((value) => value !== UNKNOWN)) return `    { ${matchInitialiser(model.match)}, { .source = NULL } },`;
   let tiers = 'NULL';
   const starts = [...read.tiers.keys()].sort((a, b) => (a < b ? -1 : 1));
   if (starts.length > 0) {
@@ -186,7 +186,7 @@ function modelInitialiser(provider, model) {
 
 // Emits models and fallbacks first; returns the initialiser of the provider.
 function providerInitialiser(provider, number) {
-  const models = provider.models.map((model) => modelInitialiser(provider, model)).filter(Boolean);
+  const models = provider.models.map((model) => modelInitialiser(provider, model));
   const fallbacks = provider.fallback_model_providers ?? [];
   if (models.length > 0) lines.push(`static const struct catalogue_model models_${number}[] = {\n${models.join('\n')}\n};`);
   if (fallbacks.length > 0) lines.push(`static const char *const fallbacks_${number}[] = { ${fallbacks.map(text).join(', ')}, NULL };`);

@@ -66,6 +66,7 @@ static const struct catalogue_provider *find_provider(struct slice id)
     return NULL;
 }
 
+/* May be one that is not known: no later rule counts then either. */
 static const struct price *find_own(const struct catalogue_provider *provider, struct slice model)
 {
     for (size_t i = 0; i < provider->model_count; i++)
@@ -139,7 +140,7 @@ const struct price *price_catalogue_find(struct slice provider, struct slice mod
     const struct price *price = find_with_fallbacks(catalogue, slice_of(name, model.length));
     if (!price && hyphenate_dates(slice_of(name, model.length), dated))
         price = find_with_fallbacks(catalogue, slice_text(dated));
-    return price;
+    return price && price->source ? price : NULL;
 }
 
 /* --- providers --- */
@@ -171,6 +172,7 @@ size_t price_catalogue_count(void)
 {
     size_t count = 0;
     for (size_t i = 0; i < catalogue_provider_count; i++)
-        count += catalogue_providers[i].model_count;
+        for (size_t j = 0; j < catalogue_providers[i].model_count; j++)
+            count += catalogue_providers[i].models[j].price.source != NULL;
     return count;
 }

@@ -23,7 +23,7 @@ struct match {
 };
 struct catalogue_model {
     struct match match;
-    struct price price; /* id is NULL */
+    struct price price; /* id is NULL; source is NULL where the price is not known */
 };
 struct catalogue_provider {
     const char *id;
