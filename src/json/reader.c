@@ -88,6 +88,19 @@ static bool read_escape(struct reader *reader, bool is_key)
     return (low >= 0xdc00 && low <= 0xdfff) || fail_at(reader, start, "half of a surrogate pair stands alone");
 }
 
+/* Where the first sequence begins that is not valid UTF-8: for the message, when it is known that there is one. */
+static const char *first_invalid(struct slice text)
+{
+    while (text.length > 0) {
+        unsigned char lead = (unsigned char)text.bytes[0];
+        size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        if (length > text.length || !utf8_is_valid(slice_head(text, length)))
+            break;
+        text = slice_from(text, length);
+    }
+    return text.bytes;
+}
+
 /* At the byte behind the opening quote; ends behind the closing one. */
 static bool read_string(struct reader *reader, bool is_key, bool *ret_escaped)
 {
@@ -106,8 +119,9 @@ static bool read_string(struct reader *reader, bool is_key, bool *ret_escaped)
         if (!read_escape(reader, is_key))
             return false;
     }
-    if (high != 0 && !utf8_is_valid(slice_of(start, (size_t)(reader->at - start))))
-        return fail_at(reader, start, "the string is not valid UTF-8");
+    struct slice raw = slice_of(start, (size_t)(reader->at - start));
+    if (high != 0 && !utf8_is_valid(raw))
+        return fail_at(reader, first_invalid(raw), "the string is not valid UTF-8");
     reader->at++;
     return true;
 }
@@ -375,6 +389,8 @@ static bool read_all(struct reader *reader)
 {
     if ((size_t)(reader->end - reader->begin) > size_min(reader->limits.bytes, UINT32_MAX))
         return fail_at(reader, reader->begin, "the text is too large");
+    if (slice_starts_with(slice_of(reader->begin, (size_t)(reader->end - reader->begin)), SLICE("\xef\xbb\xbf")))
+        return fail_at(reader, reader->begin, "a byte order mark may not stand before the value");
     skip_blanks(reader);
     if (!begin_value(reader, NULL))
         return false;
