@@ -5,6 +5,7 @@
 #include "json/reader.h"
 #include "unit/base/testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct parsed {
