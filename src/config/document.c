@@ -103,10 +103,9 @@ static bool is_name_byte(char c, bool first)
 static bool expand_one(struct reading *reading, const yaml_event_t *event, struct slice inside, struct buffer *to)
 {
     char name[120], message[400];
-    struct slice otherwise = inside;
     size_t split = slice_find(inside, SLICE(":-"));
     struct slice variable = split == SIZE_MAX ? inside : slice_head(inside, split);
-    otherwise = split == SIZE_MAX ? (struct slice){ NULL, 0 } : slice_from(inside, split + 2);
+    struct slice otherwise = split == SIZE_MAX ? (struct slice){ NULL, 0 } : slice_from(inside, split + 2);
     bool is_name = variable.length > 0 && variable.length < sizeof(name);
     for (size_t i = 0; is_name && i < variable.length; i++)
         is_name = is_name_byte(variable.bytes[i], i == 0);
