@@ -14,7 +14,8 @@ enum { RECORD_VERSION = 1, PERSONAL_VERSION = 1 };
 
 /* --- request ids --- */
 
-static const char id_digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford: no i, l, o, u */
+static const struct slice id_prefix = SLICE_INIT("req_");
+static const struct slice id_digits = SLICE_INIT("0123456789abcdefghjkmnpqrstvwxyz"); /* Crockford: no i, l, o, u */
 
 void request_id_new(int64_t wall_ns, uint8_t ret_id[REQUEST_ID_BYTES])
 {
@@ -26,31 +27,32 @@ void request_id_new(int64_t wall_ns, uint8_t ret_id[REQUEST_ID_BYTES])
 
 void request_id_format(const uint8_t id[REQUEST_ID_BYTES], char ret_text[REQUEST_ID_TEXT_BYTES])
 {
-    memcpy(ret_text, "req_", 4);
+    memcpy(ret_text, id_prefix.bytes, id_prefix.length);
     unsigned bits = 0, count = 2; /* 130 bits in 26 digits: two zero bits lead */
-    char *to = ret_text + 4;
+    char *to = ret_text + id_prefix.length;
     for (size_t i = 0; i < REQUEST_ID_BYTES; i++) {
         bits = bits << 8 | id[i];
         count += 8;
         for (; count >= 5; count -= 5)
-            *to++ = id_digits[bits >> (count - 5) & 31];
+            *to++ = id_digits.bytes[bits >> (count - 5) & 31];
     }
     *to = '\0';
 }
 
 bool request_id_parse(struct slice text, uint8_t ret_id[REQUEST_ID_BYTES])
 {
-    if (text.length != REQUEST_ID_TEXT_BYTES - 1 || !slice_starts_with(text, SLICE("req_")))
+    if (text.length != REQUEST_ID_TEXT_BYTES - 1 || !slice_starts_with(text, id_prefix))
         return false;
     uint8_t id[REQUEST_ID_BYTES];
     unsigned bits = 0, count = 0;
     size_t length = 0;
-    for (size_t i = 4; i < text.length; i++) {
-        const char *digit = memchr(id_digits, text.bytes[i], 32);
-        if (!digit || (i == 4 && digit - id_digits > 7))
+    for (size_t i = id_prefix.length; i < text.length; i++) {
+        bool is_first = i == id_prefix.length; /* three bits */
+        size_t digit = slice_find_byte(id_digits, text.bytes[i]);
+        if (digit > (is_first ? 7 : 31))
             return false;
-        bits = bits << 5 | (unsigned)(digit - id_digits);
-        count += i == 4 ? 3 : 5;
+        bits = bits << 5 | (unsigned)digit;
+        count += is_first ? 3 : 5;
         if (count >= 8) {
             count -= 8;
             id[length++] = (uint8_t)(bits >> count);

@@ -391,15 +391,16 @@ static void without_room_no_file_is_left(void **state)
 {
     (void)state;
     struct rlimit before, small;
+    struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
     char problem[JOURNAL_ERROR_BYTES] = "";
     const struct journal_settings settings = { .segment_bytes = TEST_SEGMENT_BYTES, .segment_count = TEST_SEGMENTS };
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = (struct rlimit){ .rlim_cur = 64 << 10, .rlim_max = before.rlim_max };
-    void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, &old), 0);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     struct journal *journal = journal_create(place.path, &settings, problem);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_true(signal(SIGXFSZ, old) == SIG_IGN);
+    assert_int_equal(sigaction(SIGXFSZ, &old, NULL), 0);
     assert_null(journal);
     assert_non_null(strstr(problem, "allocate room"));
     assert_int_not_equal(access(place.path, F_OK), 0);
