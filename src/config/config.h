@@ -40,6 +40,7 @@ struct config_provider {
     uint64_t max_connections;
 };
 struct config_providers {
+    const struct config_node *node; /* NULL: from the environment */
     struct config_provider *items;
     size_t count;
 };

@@ -65,6 +65,14 @@ void config_key_error(struct config_errors *errors, const struct config_node *no
     va_end(arguments);
 }
 
+const struct config_node *config_member(const struct config_node *mapping, const char *key)
+{
+    for (const struct config_node *member = mapping->first; member; member = member->next)
+        if (slice_is(member->key, key))
+            return member;
+    return NULL;
+}
+
 /* --- reading --- */
 
 struct reading {
@@ -129,10 +137,10 @@ static struct slice mark_variables(struct slice text, struct arena *arena)
     struct buffer marked;
     buffer_init(&marked, text.length * 4 + 1);
     for (size_t at; (at = slice_find(text, SLICE("${"))) != SIZE_MAX;) {
-        struct slice inside = slice_from(text, at + 2);
-        size_t end = slice_find_byte(inside, '}'), line_end = slice_find_byte(inside, '\n');
+        struct slice inside = slice_from(text, at + 2), line = slice_head(inside, slice_find_byte(inside, '\n'));
+        size_t end = slice_find_byte(line, '}');
         buffer_append(&marked, slice_head(text, at));
-        if (end == SIZE_MAX || end > line_end) {
+        if (end == SIZE_MAX) {
             buffer_append_text(&marked, "${");
             text = inside;
             continue;
@@ -243,6 +251,8 @@ static bool read_scalar(struct reading *reading, const yaml_event_t *event)
         return fail(reading, event, "a NUL character cannot stand in a config");
     node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (awaits_key(reading)) {
+        if (slice_find(text, SLICE(MARK_OPEN)) != SIZE_MAX)
+            return fail(reading, event, "a key cannot hold a variable");
         node->text = arena_copy(reading->arena, text);
         return take_key(reading, event, node);
     }

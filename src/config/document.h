@@ -1,8 +1,8 @@
 /* A YAML text as a tree of nodes that know their place, so that every later complaint can name file, line and column. A small,
  * plain part of YAML: mappings, sequences, scalars. Aliases, anchors, tags, several documents and repeated keys are refused.
  *
- * ${NAME} in a scalar is replaced by an environment variable, ${NAME:-text} by the text where there is none. No state. Any thread.
- */
+ * ${NAME} in a value is replaced by an environment variable, ${NAME:-text} by the text where there is none; $${NAME} stands for the
+ * characters themselves. Keys hold no variables. No state. Any thread. */
 #ifndef AIRGATE_CONFIG_DOCUMENT_H
 #define AIRGATE_CONFIG_DOCUMENT_H
 
@@ -22,6 +22,9 @@ struct config_node {
     struct config_node *first, *next;
     size_t count;
 };
+
+/* The member of a mapping with this key, or NULL. */
+const struct config_node *config_member(const struct config_node *mapping, const char *key);
 
 enum { CONFIG_ERRORS_MOST = 20 };
 

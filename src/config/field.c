@@ -1,3 +1,4 @@
+/* One walk over a mapping per table: each member finds its field by name, each type has its reader. */
 #include "config/field.h"
 
 #include "base/clock.h"

@@ -9,10 +9,23 @@ enum { NAME_MOST = 256, URL_MOST = 512 };
 
 /* --- rules --- */
 
+/* A pattern without alternatives that begins with ^ and plain characters needs a text that begins with them: spares compiling. */
+static bool can_match(const char *pattern, const char *text)
+{
+    if (*pattern++ != '^' || strchr(pattern, '|'))
+        return true;
+    for (; *pattern && !strchr(".[](){}*+?\\$", *pattern) && !strchr("*+?{", pattern[1]); pattern++, text++)
+        if (*pattern != *text)
+            return false;
+    return true;
+}
+
 static bool regex_matches(const char *pattern, const char *text, bool at_start)
 {
     regex_t compiled;
     regmatch_t where;
+    if (!can_match(pattern, text))
+        return false;
     if (regcomp(&compiled, pattern, REG_EXTENDED) != 0)
         return false;
     bool matches = regexec(&compiled, text, 1, &where, 0) == 0 && (!at_start || where.rm_so == 0);

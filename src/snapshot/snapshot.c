@@ -1,11 +1,12 @@
 /* Compiling: one pass per section of the config, complaints in the config's own terms. */
 #include "snapshot/snapshot.h"
 
-#include "http/url.h"
 #include "base/text.h"
+#include "http/url.h"
 #include "http/writer.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Idle connections cost a descriptor each until keep_idle ends them; closing them earlier would only make new ones. */
 enum { MOST_IDLE = 16384 };
@@ -17,61 +18,99 @@ struct build {
     struct config_errors *errors;
 };
 
-static void complain(struct build *build, const struct config_node *node, const char *what, const char *name, const char *problem)
-{
-    if (node)
-        config_key_error(build->errors, node, "%s `%s`: %s", what, name, problem);
-    else
-        config_error(build->errors, 0, 0, "%s `%s`: %s", what, name, problem);
-}
-
 /* --- providers --- */
+
+/* About a key of a provider; about the provider itself where the key is not written. */
+static void complain(struct build *build, const struct config_provider *provider, const char *key, const char *problem)
+{
+    const struct config_node *member = provider->node ? config_member(provider->node, key) : NULL;
+    if (member)
+        config_node_error(build->errors, member, "provider `%s`: %s", provider->name, problem);
+    else if (provider->node)
+        config_key_error(build->errors, provider->node, "provider `%s`: %s", provider->name, problem);
+    else
+        config_error(build->errors, 0, 0, "provider `%s` (from the environment): %s", provider->name, problem);
+}
 
 static void write_header_lines(struct build *build, const struct config_provider *config, const struct http_url *url,
                                struct snapshot_provider *provider)
 {
     struct buffer lines;
     buffer_init(&lines, HEADERS_MOST);
-    bool valid = http_write_header(&lines, SLICE("Host"), url->authority) &&
-                 http_write_header_text(&lines, "User-Agent", "airgate/" AIRGATE_VERSION);
+    if (!http_write_header(&lines, SLICE("Host"), url->authority) ||
+        !http_write_header_text(&lines, "User-Agent", "airgate/" AIRGATE_VERSION))
+        complain(build, config, "base_url", "`base_url`: the host cannot stand in a header");
     if (config->api_key && !http_is_header_value(slice_text(config->api_key)))
-        valid = false;
+        complain(build, config, "api_key", "`api_key` holds characters that cannot stand in a header");
     else if (config->api_key)
         provider->type->sign(slice_text(config->api_key), &lines);
-    if (config->organization)
-        valid = valid && http_write_header_text(&lines, "OpenAI-Organization", config->organization);
-    if (config->project)
-        valid = valid && http_write_header_text(&lines, "OpenAI-Project", config->project);
-    if (!valid || lines.overflowed)
-        complain(build, config->node, "provider", config->name,
-                 "`api_key`, `organization` or `project` holds bytes that cannot stand in a header");
+    if (config->organization && !http_write_header_text(&lines, "OpenAI-Organization", config->organization))
+        complain(build, config, "organization", "`organization` holds characters that cannot stand in a header");
+    if (config->project && !http_write_header_text(&lines, "OpenAI-Project", config->project))
+        complain(build, config, "project", "`project` holds characters that cannot stand in a header");
+    if (lines.overflowed)
+        complain(build, config, "api_key", "`api_key`, `organization` and `project` are too long for a request's head");
     provider->header_lines = arena_copy(&build->snapshot->arena, buffer_slice(&lines));
     buffer_done(&lines);
 }
 
+/* "user:password" of a URL, as the value of Proxy-Authorization; both may be percent-encoded. False: they cannot be decoded. */
+static bool set_proxy_authorization(struct arena *arena, struct slice credentials, struct snapshot_provider *provider)
+{
+    struct slice decoded;
+    if (!http_percent_decode(credentials, false, arena, &decoded))
+        return false;
+    size_t length = base64_encoded_length(decoded.length);
+    char *encoded = arena_allocate(arena, length);
+    base64_encode(decoded.bytes, decoded.length, encoded);
+    provider->origin.proxy_authorization = arena_print(arena, "Basic %.*s", (int)length, encoded);
+    return true;
+}
+
+/* Complaints never repeat the URL: it may hold a password. */
 static void set_proxy(struct build *build, const struct config_provider *config, struct snapshot_provider *provider)
 {
     struct arena *arena = &build->snapshot->arena;
+    struct slice text = slice_text(config->proxy), scheme = SLICE("http://");
     struct http_url url;
     const char *problem = NULL;
-    struct slice text = slice_text(config->proxy), credentials = SLICE("");
-    size_t at = slice_find_byte(text, '@');
-    if (at != SIZE_MAX && slice_starts_with(text, SLICE("http://"))) {
-        credentials = slice_from(slice_head(text, at), 7);
-        text = arena_print(arena, "http://%.*s", SLICE_ARGS(slice_from(text, at + 1)));
+    size_t at = text.length;
+    while (at > 0 && text.bytes[at - 1] != '@')
+        at--;
+    if (at > scheme.length && slice_starts_with(text, scheme)) {
+        struct slice credentials = slice_from(slice_head(text, at - 1), scheme.length);
+        text = arena_print(arena, "http://%.*s", SLICE_ARGS(slice_from(text, at)));
+        if (!set_proxy_authorization(arena, credentials, provider))
+            complain(build, config, "proxy",
+                     "`proxy`: user and password have a broken percent sign; write %25 for the sign itself");
     }
-    if (!http_url_parse(text, &url, &problem) || url.is_https) {
-        complain(build, config->node, "provider", config->name, problem ? problem : "`proxy` must be an http:// URL");
+    if (!http_url_parse(text, &url, &problem) || url.is_https || url.path.length > 1 || url.query.length > 0) {
+        complain(build, config, "proxy",
+                 problem ? arena_print(arena, "`proxy`: %s", problem).bytes
+                         : "`proxy` must be an http:// URL without a path: http://[user:password@]host:port");
         return;
     }
     provider->origin.proxy_host = arena_print(arena, "%.*s", SLICE_ARGS(url.host)).bytes;
     provider->origin.proxy_port = url.port;
-    if (credentials.length > 0) {
-        size_t length = base64_encoded_length(credentials.length);
-        char *encoded = arena_allocate(arena, length);
-        base64_encode(credentials.bytes, credentials.length, encoded);
-        provider->origin.proxy_authorization = arena_print(arena, "Basic %.*s", (int)length, encoded);
-    }
+}
+
+/* A literal address, or localhost, that the guard against private addresses would never let be dialled. */
+static bool is_private_host(struct slice host)
+{
+    struct address address;
+    if (address_parse(host, &address))
+        return !address_is_public(&address);
+    return slice_is_nocase(host, "localhost");
+}
+
+/* Whoever sets OPENAI_BASE_URL has chosen where it leads; a file says so with allow_private. */
+static bool allows_private(struct build *build, const struct config_provider *config, const struct http_url *url)
+{
+    if (config->allow_private || !is_private_host(url->host))
+        return config->allow_private;
+    if (config->node)
+        complain(build, config, "base_url", "`base_url` leads to a private address; say `allow_private: true` if it shall");
+    return true;
 }
 
 static void set_origin(struct build *build, const struct config_provider *config, const struct http_url *url,
@@ -82,8 +121,10 @@ static void set_origin(struct build *build, const struct config_provider *config
     provider->origin.host = arena_print(arena, "%.*s", SLICE_ARGS(url->host)).bytes;
     provider->origin.port = url->port;
     provider->origin.use_tls = url->is_https;
-    provider->origin.allow_private = config->allow_private;
+    provider->origin.allow_private = allows_private(build, config, url);
     provider->origin.ca_file = config->ca_file;
+    if (config->ca_file && access(config->ca_file, R_OK) != 0)
+        complain(build, config, "ca_file", "`ca_file` cannot be read");
     provider->origin.connect_ms = config->timeouts.connect_ms;
     provider->origin.first_byte_ms = config->timeouts.first_byte_ms;
     provider->origin.idle_ms = config->timeouts.idle_ms;
@@ -110,14 +151,15 @@ static void build_provider(struct build *build, const struct config_provider *co
     provider->type = config->type ? provider_type_find(slice_text(config->type)) : NULL;
     if (!provider->type) {
         const char *nearest = config->type ? config_nearest(slice_text(config->type), next_type, NULL) : NULL;
-        complain(build, config->node, "provider", config->name,
-                 nearest ? "its `type` is not known; did you mean `openai`?" : "it needs a `type` that this version knows: openai");
+        complain(build, config, "type",
+                 nearest ? arena_print(&build->snapshot->arena, "its `type` is not known; did you mean `%s`?", nearest).bytes
+                         : "it needs a `type` that this version knows: openai");
         return;
     }
     provider->format = wire_format_find(slice_text(provider->type->wire_format));
     struct slice base_url = slice_text(config->base_url ? config->base_url : provider->type->default_base_url);
     if (!http_url_parse(base_url, &url, &problem) || url.query.length > 0) {
-        complain(build, config->node, "provider", config->name,
+        complain(build, config, "base_url",
                  problem ? arena_print(&build->snapshot->arena, "`base_url`: %s", problem).bytes
                          : "`base_url` may not hold a query");
         return;
@@ -224,6 +266,40 @@ static void build_accounts(struct build *build)
 
 /* --- server --- */
 
+static void build_trusted_proxies(struct build *build, const struct config_list *config)
+{
+    struct snapshot *snapshot = build->snapshot;
+    snapshot->trusted_proxies = arena_allocate(&snapshot->arena, (config->count + 1) * sizeof(*snapshot->trusted_proxies));
+    for (size_t i = 0; i < config->count; i++) {
+        if (address_range_parse(slice_text(config->items[i]), &snapshot->trusted_proxies[snapshot->trusted_proxy_count]))
+            snapshot->trusted_proxy_count++;
+        else
+            config_node_error(build->errors, config->nodes[i], "\"%.100s\" is no address or range like 10.0.0.0/8",
+                              config->items[i]);
+    }
+}
+
+/* An Origin header holds scheme, host and port, so anything longer would never match. */
+static bool is_origin(struct slice text)
+{
+    struct http_url url;
+    const char *problem;
+    return slice_is(text, "*") || (http_url_parse(text, &url, &problem) && url.path.length == 0 && url.query.length == 0);
+}
+
+static void build_cors_origins(struct build *build, const struct config_list *config)
+{
+    struct snapshot *snapshot = build->snapshot;
+    snapshot->cors_origins = arena_allocate(&snapshot->arena, (config->count + 1) * sizeof(*snapshot->cors_origins));
+    for (size_t i = 0; i < config->count; i++) {
+        if (is_origin(slice_text(config->items[i])))
+            snapshot->cors_origins[snapshot->cors_origin_count++] = slice_text(config->items[i]);
+        else
+            config_node_error(build->errors, config->nodes[i],
+                              "\"%.100s\" is no origin; write https://app.example, without a path, or \"*\"", config->items[i]);
+    }
+}
+
 static void build_server(struct build *build)
 {
     struct snapshot *snapshot = build->snapshot;
@@ -241,19 +317,8 @@ static void build_server(struct build *build)
     snapshot->max_body_bytes = config->max_body;
     snapshot->max_upload_bytes = config->max_upload;
     snapshot->serves_unrecorded = strcmp(build->config->on_unrecordable, "serve") == 0;
-    snapshot->trusted_proxies =
-        arena_allocate(&snapshot->arena, (config->trusted_proxies.count + 1) * sizeof(*snapshot->trusted_proxies));
-    for (size_t i = 0; i < config->trusted_proxies.count; i++) {
-        const char *text = config->trusted_proxies.items[i];
-        if (address_range_parse(slice_text(text), &snapshot->trusted_proxies[snapshot->trusted_proxy_count]))
-            snapshot->trusted_proxy_count++;
-        else
-            config_node_error(build->errors, config->trusted_proxies.nodes[i], "\"%s\" is no address or range like 10.0.0.0/8",
-                              text);
-    }
-    snapshot->cors_origins = arena_allocate(&snapshot->arena, (config->cors_origins.count + 1) * sizeof(*snapshot->cors_origins));
-    for (size_t i = 0; i < config->cors_origins.count; i++)
-        snapshot->cors_origins[snapshot->cors_origin_count++] = slice_text(config->cors_origins.items[i]);
+    build_trusted_proxies(build, &config->trusted_proxies);
+    build_cors_origins(build, &config->cors_origins);
 }
 
 struct snapshot *snapshot_build(const struct config *config, struct config_errors *errors)
