@@ -7,6 +7,7 @@
 #include "connection.h"
 
 #include "exchange.h"
+#include "tls.h"
 #include "write.h"
 
 #include "base/clock.h"
@@ -26,6 +27,7 @@ struct sim_listener {
     struct sim_watch watch;
     struct sim_loop *loop;
     struct sim_world *world;
+    struct tls_settings *tls;  /* NULL: plain */
     struct buffer body, event; /* scratch for all connections of the loop */
     struct connection *first;  /* open connections */
 };
@@ -36,6 +38,7 @@ struct connection {
     struct sim_later free_later;
     struct sim_listener *listener;
     struct connection *next, *previous; /* in the listener's list */
+    struct ssl_st *tls;                 /* NULL: plain */
     struct buffer in, out;
     struct sim_reader reader;
     bool busy;      /* a request is being answered */
@@ -55,6 +58,27 @@ static void flush(struct connection *connection);
 static uint64_t now_of(const struct connection *connection)
 {
     return sim_loop_now(connection->listener->loop);
+}
+
+static ssize_t receive(struct connection *connection, char *ret_bytes, size_t room)
+{
+    if (connection->tls)
+        return sim_tls_receive(connection->tls, ret_bytes, room);
+    return recv(connection->watch.descriptor, ret_bytes, room, 0);
+}
+
+static ssize_t transmit(struct connection *connection, const char *bytes, size_t length)
+{
+    if (connection->tls)
+        return sim_tls_send(connection->tls, bytes, length);
+    return send(connection->watch.descriptor, bytes, length, MSG_NOSIGNAL);
+}
+
+static void end_tls(struct connection *connection, bool orderly)
+{
+    if (connection->tls)
+        sim_tls_end(connection->tls, orderly);
+    connection->tls = NULL;
 }
 
 static void free_connection(struct sim_later *later)
@@ -81,6 +105,7 @@ static void end_connection(struct connection *connection, bool reset, const char
     sim_loop_clear_timer(connection->listener->loop, &connection->pace);
     sim_loop_clear_timer(connection->listener->loop, &connection->drip);
     sim_loop_unwatch(connection->listener->loop, &connection->watch);
+    end_tls(connection, !reset);
     struct linger linger = { .l_onoff = 1, .l_linger = 0 };
     if (reset && setsockopt(connection->watch.descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0)
         (void)shutdown(connection->watch.descriptor, SHUT_RDWR);
@@ -228,7 +253,7 @@ static bool write_some(struct connection *connection)
     const struct sim_settings *settings = &connection->exchange.settings;
     bool drips = settings->drip_bytes > 0;
     size_t length = drips ? size_min(bytes.length, (size_t)settings->drip_bytes) : bytes.length;
-    ssize_t sent = send(connection->watch.descriptor, bytes.bytes, length, MSG_NOSIGNAL);
+    ssize_t sent = transmit(connection, bytes.bytes, length);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR)
             lose(connection);
@@ -353,7 +378,7 @@ static void on_readable(struct connection *connection)
         refuse_request(connection);
         return;
     }
-    ssize_t got = recv(connection->watch.descriptor, room, SIM_SCRATCH_BYTES, 0);
+    ssize_t got = receive(connection, room, SIM_SCRATCH_BYTES);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         lose(connection);
         return;
@@ -399,6 +424,8 @@ static void adopt(struct sim_listener *listener, int descriptor)
         free(connection);
         return;
     }
+    if (listener->tls)
+        connection->tls = sim_tls_accept(listener->tls, descriptor);
     connection->next = listener->first;
     if (listener->first)
         listener->first->previous = connection;
@@ -419,10 +446,12 @@ static void on_listener(struct sim_watch *watch, uint32_t events)
     }
 }
 
-struct sim_listener *sim_listener_new(struct sim_loop *loop, struct sim_world *world, int listening)
+struct sim_listener *sim_listener_new(struct sim_loop *loop, struct sim_world *world, int listening, struct tls_settings *take_tls)
 {
     struct sim_listener *listener = allocate_zeroed(1, sizeof(*listener));
-    *listener = (struct sim_listener){ .watch = { .descriptor = listening, .run = on_listener }, .loop = loop, .world = world };
+    *listener = (struct sim_listener){
+        .watch = { .descriptor = listening, .run = on_listener }, .loop = loop, .world = world, .tls = take_tls
+    };
     buffer_init(&listener->body, out_bytes_max);
     buffer_init(&listener->event, out_bytes_max);
     invariant(sim_loop_watch(loop, &listener->watch, EPOLLIN));
@@ -436,10 +465,12 @@ void sim_listener_free(struct sim_listener *take_listener)
     while (take_listener->first) {
         struct connection *connection = take_listener->first;
         take_listener->first = connection->next;
+        end_tls(connection, false);
         (void)close(connection->watch.descriptor);
         free_connection(&connection->free_later);
     }
     (void)close(take_listener->watch.descriptor);
+    tls_settings_free(take_listener->tls);
     buffer_done(&take_listener->body);
     buffer_done(&take_listener->event);
     free(take_listener);

@@ -7,9 +7,10 @@
 #include "world.h"
 
 struct sim_listener;
+struct tls_settings;
 
-/* listening: a bound, listening, non-blocking socket, owned from here on. */
-struct sim_listener *sim_listener_new(struct sim_loop *loop, struct sim_world *world, int listening);
+/* listening: a bound, listening, non-blocking socket, owned from here on. take_tls: this thread's own; NULL for plain. */
+struct sim_listener *sim_listener_new(struct sim_loop *loop, struct sim_world *world, int listening, struct tls_settings *take_tls);
 void sim_listener_free(struct sim_listener *take_listener);
 
 #endif

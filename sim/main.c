@@ -1,5 +1,6 @@
 /* airgate-sim: a provider that does what it is told. Options, threads, signals; README.md says how to use it. */
 #include "connection.h"
+#include "tls.h"
 #include "world.h"
 
 #include "base/random.h"
@@ -21,13 +22,14 @@ enum { THREADS_MAX = 64, FILE_BYTES_MAX = 16 * 1024 * 1024 };
 
 struct options {
     struct sockaddr_in address;
-    const char *script_path, *prices_path;
+    const char *script_path, *prices_path, *certificate_path, *key_path;
     uint64_t threads, requests_kept, body_bytes_kept, lines_kept, body_bytes_max;
 };
 
 static const char usage_text[] =
     "usage: airgate-sim [--listen ADDRESS:PORT] [--threads N] [--script FILE] [--prices FILE] [--key KEY] [--set NAME=VALUE]...\n"
     "                   [--keep REQUESTS] [--keep-body BYTES] [--invoice-lines N] [--max-body BYTES]\n"
+    "                   [--tls-cert FILE --tls-key FILE]\n"
     "Simulates a model provider (OpenAI's API). --listen 127.0.0.1:0 takes a free port; the first line on standard output says "
     "which.\n";
 
@@ -67,6 +69,10 @@ static bool apply_option(struct options *options, struct sim_world *world, const
         options->script_path = value;
     else if (strcmp(name, "--prices") == 0)
         options->prices_path = value;
+    else if (strcmp(name, "--tls-cert") == 0)
+        options->certificate_path = value;
+    else if (strcmp(name, "--tls-key") == 0)
+        options->key_path = value;
     else if (strcmp(name, "--key") == 0)
         world->required_key = text;
     else
@@ -81,6 +87,10 @@ static bool parse_options(int count, char **arguments, struct options *options, 
         if (i + 1 < count && apply_option(options, world, arguments[i], arguments[i + 1]))
             continue;
         (void)fprintf(stderr, "airgate-sim: not understood: %s\n%s", arguments[i], usage_text);
+        return false;
+    }
+    if (!options->certificate_path != !options->key_path) {
+        (void)fprintf(stderr, "airgate-sim: --tls-cert and --tls-key go together\n");
         return false;
     }
     return options->threads >= 1 && options->threads <= THREADS_MAX;
@@ -161,38 +171,72 @@ static void raise_descriptor_limit(void)
     }
 }
 
+struct serving_thread {
+    pthread_t thread;
+    struct sim_loop *loop;
+    struct sim_listener *listener;
+};
+
+/* *ret_tls: NULL without a certificate. */
+static bool open_tls(const struct options *options, struct tls_settings **ret_tls)
+{
+    char problem[256] = "";
+    *ret_tls = NULL;
+    if (!options->certificate_path)
+        return true;
+    *ret_tls = tls_server_new(options->certificate_path, options->key_path, problem, sizeof(problem));
+    if (!*ret_tls)
+        (void)fprintf(stderr, "airgate-sim: no TLS with --tls-cert and --tls-key: %s\n", problem);
+    return *ret_tls != NULL;
+}
+
+static bool open_thread(struct options *options, struct sim_world *world, struct serving_thread *thread)
+{
+    struct tls_settings *tls;
+    if (!open_tls(options, &tls))
+        return false;
+    int descriptor = open_listener(&options->address, options->threads > 1);
+    if (descriptor < 0) {
+        (void)fprintf(stderr, "airgate-sim: cannot listen: %s\n", strerror(errno));
+        tls_settings_free(tls);
+        return false;
+    }
+    thread->loop = sim_loop_new();
+    thread->listener = sim_listener_new(thread->loop, world, descriptor, tls);
+    return true;
+}
+
+static void block_signals(sigset_t *ret_signals)
+{
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigemptyset(ret_signals);
+    (void)sigaddset(ret_signals, SIGTERM);
+    (void)sigaddset(ret_signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* OpenSSL writes without MSG_NOSIGNAL */
+}
+
 static bool serve(struct options *options, struct sim_world *world)
 {
-    struct sim_loop *loops[THREADS_MAX];
-    pthread_t threads[THREADS_MAX];
+    struct serving_thread threads[THREADS_MAX];
     sigset_t signals;
     int received;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    struct sim_listener *listeners[THREADS_MAX];
-    for (size_t i = 0; i < options->threads; i++) {
-        int descriptor = open_listener(&options->address, options->threads > 1);
-        if (descriptor < 0) {
-            (void)fprintf(stderr, "airgate-sim: cannot listen: %s\n", strerror(errno));
+    block_signals(&signals);
+    for (size_t i = 0; i < options->threads; i++)
+        if (!open_thread(options, world, &threads[i]))
             return false;
-        }
-        loops[i] = sim_loop_new();
-        listeners[i] = sim_listener_new(loops[i], world, descriptor);
-    }
     char host[INET_ADDRSTRLEN] = "";
     (void)inet_ntop(AF_INET, &options->address.sin_addr, host, sizeof(host));
     (void)printf("listening on %s:%u\n", host, ntohs(options->address.sin_port));
     (void)fflush(stdout);
     for (size_t i = 0; i < options->threads; i++)
-        invariant(pthread_create(&threads[i], NULL, run_thread, loops[i]) == 0);
+        invariant(pthread_create(&threads[i].thread, NULL, run_thread, threads[i].loop) == 0);
     (void)sigwait(&signals, &received);
     for (size_t i = 0; i < options->threads; i++) {
-        sim_loop_stop(loops[i]);
-        (void)pthread_join(threads[i], NULL);
-        sim_listener_free(listeners[i]);
-        sim_loop_free(loops[i]);
+        sim_loop_stop(threads[i].loop);
+        (void)pthread_join(threads[i].thread, NULL);
+        sim_listener_free(threads[i].listener);
+        sim_loop_free(threads[i].loop);
     }
     return true;
 }
