@@ -9,11 +9,16 @@
  * connection is an error; a run with errors does not count.
  *
  *   bench_load --url http://127.0.0.1:8080/v1/chat/completions --body FILE [--header 'NAME: VALUE']... [--connections N] [--rate R]
- *              [--warmup SECONDS] [--duration SECONDS] [--sse] [--hold] [--expect STATUS] [--method POST]
+ *              [--warmup SECONDS] [--duration SECONDS] [--sse] [--hold] [--expect STATUS] [--method POST] [--ca FILE]
+ *
+ * A URL that begins with https:// takes TLS; --ca names the certificate to trust (default: the system's). Handshakes are over
+ * before anything is measured.
  *
  * --sse counts events, and takes their transit time from the stamp ("ns":N) that the simulator puts into each. --hold opens one
  * stream per connection, prints {"event":"open"} when all have begun, and keeps them until a line arrives on standard input. */
+#include "answer.h"
 #include "histogram.h"
+#include "load_tls.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -24,6 +29,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -33,27 +39,24 @@
 #include <unistd.h>
 
 enum { EVENTS_PER_TURN = 256, SCRATCH_BYTES = 256 * 1024, HEAD_BYTES_MAX = 16 * 1024, CONNECTING_MAX = 128 };
-static const uint64_t connect_deadline_ns = 20000000000;
-
-enum part { PART_HEAD, PART_LENGTH, PART_CHUNK_SIZE, PART_CHUNK_DATA, PART_CHUNK_END, PART_TRAILER, PART_DONE };
+static const uint64_t connect_deadline_ns = 30000000000;
 
 struct connection {
     int descriptor;
-    bool connected, busy;
-    uint64_t due_ns; /* of the request under way */
-    size_t sent;     /* of the request's bytes */
-    /* the answer under way */
-    enum part part;
-    uint64_t remaining; /* of the body, or of the chunk */
-    unsigned status;
-    bool closes, begun, line_is_empty;
-    size_t head_used;
-    char head[1024]; /* of heads and chunk-size lines that come in pieces */
+    struct ssl_st *tls;        /* with TLS, once TCP stands */
+    bool is_ready, busy;       /* ready: requests may be sent */
+    uint64_t due_ns;           /* of the request under way */
+    size_t sent;               /* of the request's bytes */
+    bool begun, line_is_empty; /* of the answer under way */
+    uint64_t frames;
+    struct answer answer;
 };
 
 struct load {
     /* options */
     struct sockaddr_in address;
+    char host[INET_ADDRSTRLEN];
+    struct tls_settings *tls; /* NULL: plain */
     struct buffer request;
     size_t connection_count;
     double rate, warmup_s, duration_s;
@@ -65,9 +68,9 @@ struct load {
     struct connection **idle;
     size_t idle_count, open_count, started_count, begun_count;
     uint64_t start_ns, next_due, now_ns;
-    bool measuring, stopping;
+    bool measuring;
     /* figures */
-    uint64_t completed, frames, bytes;
+    uint64_t completed, frames, frames_per_answer, bytes;
     uint64_t errors_status, errors_closed, errors_broken, errors_connect;
     struct histogram latency, transit;
     char scratch[SCRATCH_BYTES];
@@ -106,8 +109,10 @@ static void open_connection(struct load *load, struct connection *connection)
 
 static void reopen(struct load *load, struct connection *connection)
 {
+    if (connection->tls)
+        tls_connection_free(connection->tls);
     (void)close(connection->descriptor);
-    load->open_count--;
+    load->open_count -= connection->is_ready;
     open_connection(load, connection);
 }
 
@@ -121,7 +126,8 @@ static void set_idle(struct load *load, struct connection *connection)
 static bool send_rest(struct load *load, struct connection *connection)
 {
     struct slice rest = slice_from(buffer_slice(&load->request), connection->sent);
-    ssize_t sent = send(connection->descriptor, rest.bytes, rest.length, MSG_NOSIGNAL);
+    ssize_t sent = connection->tls ? load_tls_send(connection->tls, rest)
+                                   : send(connection->descriptor, rest.bytes, rest.length, MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN)
         return false;
     connection->sent += sent > 0 ? (size_t)sent : 0;
@@ -134,11 +140,11 @@ static bool send_rest(struct load *load, struct connection *connection)
 
 static void lose(struct load *load, struct connection *connection)
 {
-    if (connection->connected)
+    if (connection->is_ready)
         load->errors_closed++;
     else
         load->errors_connect++;
-    if (load->stopping || error_count(load) > 10000)
+    if (error_count(load) > 10000)
         fail("too many errors", "");
     reopen(load, connection);
 }
@@ -147,113 +153,36 @@ static void start_request(struct load *load, struct connection *connection, uint
 {
     connection->busy = true;
     connection->due_ns = due_ns;
-    connection->sent = connection->head_used = 0;
-    connection->part = PART_HEAD;
-    connection->begun = false;
-    connection->line_is_empty = false;
+    connection->sent = 0;
+    connection->begun = connection->line_is_empty = false;
+    connection->frames = 0;
+    answer_begin(&connection->answer);
     if (!send_rest(load, connection))
         lose(load, connection);
 }
 
+/* Every answer of a run has as many events as the first. */
+static bool is_whole(struct load *load, const struct connection *connection)
+{
+    if (load->frames_per_answer == 0)
+        load->frames_per_answer = connection->frames;
+    return connection->frames == load->frames_per_answer;
+}
+
 static void finish_answer(struct load *load, struct connection *connection)
 {
-    if (connection->status != load->expected_status)
+    if (connection->answer.status != load->expected_status)
         load->errors_status++;
+    else if (!is_whole(load, connection))
+        load->errors_broken++;
     if (load->measuring) {
         load->completed++;
         histogram_add(&load->latency, clock_monotonic_ns() - connection->due_ns);
     }
-    if (connection->closes)
+    if (connection->answer.closes)
         reopen(load, connection);
     else
         set_idle(load, connection);
-}
-
-/* The number behind a header's name in a head that is known to be complete; false when the header is not there. */
-static bool header_number(struct slice head, const char *name, uint64_t *ret_number)
-{
-    while (head.length > 0) {
-        struct slice line = slice_cut(&head, '\n'), key = slice_cut(&line, ':');
-        if (slice_is_nocase(key, name))
-            return slice_to_uint64(slice_trim(slice_head(line, line.length - 1)), ret_number);
-    }
-    return false;
-}
-
-static bool has_header(struct slice head, const char *name, const char *value)
-{
-    while (head.length > 0) {
-        struct slice line = slice_cut(&head, '\n'), key = slice_cut(&line, ':');
-        if (slice_is_nocase(key, name) && line.length > 0 && slice_is_nocase(slice_trim(slice_head(line, line.length - 1)), value))
-            return true;
-    }
-    return false;
-}
-
-static bool read_head(struct connection *connection, struct slice head)
-{
-    uint64_t status = 0;
-    if (!slice_starts_with(head, SLICE("HTTP/1.1 ")) || !slice_to_uint64(slice_head(slice_from(head, 9), 3), &status))
-        return false;
-    connection->status = (unsigned)status;
-    connection->closes = has_header(head, "connection", "close");
-    connection->head_used = 0;
-    if (has_header(head, "transfer-encoding", "chunked"))
-        connection->part = PART_CHUNK_SIZE;
-    else if (header_number(head, "content-length", &connection->remaining))
-        connection->part = connection->remaining > 0 ? PART_LENGTH : PART_DONE;
-    else
-        return false;
-    return true;
-}
-
-/* Gathers bytes up to and including `end`; 0 when it has not come yet, SIZE_MAX when it is too long. */
-static size_t gather(struct connection *connection, struct slice bytes, struct slice end)
-{
-    for (size_t i = 0; i < bytes.length; i++) {
-        if (connection->head_used == sizeof(connection->head))
-            return SIZE_MAX;
-        connection->head[connection->head_used++] = bytes.bytes[i];
-        struct slice gathered = slice_of(connection->head, connection->head_used);
-        if (bytes.bytes[i] == '\n' && gathered.length >= end.length &&
-            memcmp(gathered.bytes + gathered.length - end.length, end.bytes, end.length) == 0)
-            return i + 1;
-    }
-    return 0;
-}
-
-/* The usual case: the head lies whole in what was read. Else it is gathered piece by piece (up to the size of connection->head). */
-static size_t take_head(struct connection *connection, struct slice bytes)
-{
-    if (connection->head_used == 0) {
-        size_t end = slice_find(bytes, SLICE("\r\n\r\n"));
-        if (end != SIZE_MAX)
-            return read_head(connection, slice_head(bytes, end + 4)) ? end + 4 : SIZE_MAX;
-    }
-    size_t used = gather(connection, bytes, SLICE("\r\n\r\n"));
-    if (used == 0)
-        return bytes.length;
-    if (used != SIZE_MAX && !read_head(connection, slice_of(connection->head, connection->head_used)))
-        return SIZE_MAX;
-    return used;
-}
-
-static size_t take_chunk_size(struct connection *connection, struct slice bytes)
-{
-    size_t used = gather(connection, bytes, SLICE("\r\n"));
-    if (used == 0 || used == SIZE_MAX)
-        return used == 0 ? bytes.length : SIZE_MAX;
-    uint64_t size = 0;
-    for (size_t i = 0; i + 2 < connection->head_used; i++) {
-        char digit = (char)(connection->head[i] | 0x20);
-        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
-            return SIZE_MAX;
-        size = size * 16 + (uint64_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-    }
-    connection->head_used = 0;
-    connection->remaining = size;
-    connection->part = size > 0 ? PART_CHUNK_DATA : PART_TRAILER;
-    return used;
 }
 
 /* Counts the events that end in these bytes, and reads the stamps that lie whole in them. */
@@ -267,8 +196,10 @@ static void look_at_events(struct load *load, struct connection *connection, str
             return;
         }
         struct slice line = slice_head(bytes, line_length);
-        if (line_length == 0 && connection->line_is_empty && load->measuring)
-            load->frames++;
+        if (line_length == 0 && connection->line_is_empty) {
+            connection->frames++;
+            load->frames += load->measuring;
+        }
         connection->line_is_empty = true;
         bytes = slice_from(rest, line_length + 1);
         size_t stamp = slice_find(line, SLICE("\"ns\":"));
@@ -281,54 +212,10 @@ static void look_at_events(struct load *load, struct connection *connection, str
     }
 }
 
-static size_t take_data(struct load *load, struct connection *connection, struct slice bytes)
-{
-    size_t used = size_min(bytes.length, (size_t)connection->remaining);
-    connection->remaining -= used;
-    if (load->sse)
-        look_at_events(load, connection, slice_head(bytes, used));
-    if (connection->remaining == 0)
-        connection->part = connection->part == PART_LENGTH ? PART_DONE : PART_CHUNK_END;
-    return used;
-}
-
-/* The line end behind a chunk, or the trailer section. */
-static size_t take_line(struct connection *connection, struct slice bytes)
-{
-    size_t used = gather(connection, bytes, SLICE("\r\n"));
-    if (used == 0 || used == SIZE_MAX)
-        return used == 0 ? bytes.length : SIZE_MAX;
-    if (connection->part == PART_CHUNK_END)
-        connection->part = PART_CHUNK_SIZE;
-    else if (connection->head_used == 2)
-        connection->part = PART_DONE;
-    connection->head_used = 0;
-    return used;
-}
-
-/* How many bytes the current part of the answer takes; SIZE_MAX when they make no sense. */
-static size_t take_part(struct load *load, struct connection *connection, struct slice bytes)
-{
-    switch (connection->part) {
-    case PART_HEAD:
-        return take_head(connection, bytes);
-    case PART_CHUNK_SIZE:
-        return take_chunk_size(connection, bytes);
-    case PART_LENGTH:
-    case PART_CHUNK_DATA:
-        return take_data(load, connection, bytes);
-    case PART_CHUNK_END:
-    case PART_TRAILER:
-        return take_line(connection, bytes);
-    case PART_DONE:
-        break;
-    }
-    return SIZE_MAX;
-}
-
 static void on_readable(struct load *load, struct connection *connection)
 {
-    ssize_t got = recv(connection->descriptor, load->scratch, SCRATCH_BYTES, 0);
+    ssize_t got = connection->tls ? load_tls_receive(connection->tls, load->scratch, SCRATCH_BYTES)
+                                  : recv(connection->descriptor, load->scratch, SCRATCH_BYTES, 0);
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0) {
@@ -338,22 +225,41 @@ static void on_readable(struct load *load, struct connection *connection)
     if (load->measuring)
         load->bytes += (uint64_t)got;
     struct slice rest = slice_of(load->scratch, (size_t)got);
-    while (rest.length > 0 && connection->busy && connection->part != PART_DONE) {
-        size_t used = take_part(load, connection, rest);
+    while (rest.length > 0 && connection->busy && connection->answer.part != ANSWER_DONE) {
+        struct slice data;
+        size_t used = answer_take(&connection->answer, rest, &data);
         if (used == SIZE_MAX)
             break;
+        if (load->sse)
+            look_at_events(load, connection, data);
         rest = slice_from(rest, used);
     }
-    if (!connection->begun && connection->part != PART_HEAD) {
+    if (!connection->begun && connection->answer.part != ANSWER_HEAD) {
         connection->begun = true;
         load->begun_count++;
     }
     if (rest.length > 0) {
         load->errors_broken++;
         reopen(load, connection);
-    } else if (connection->part == PART_DONE) {
+    } else if (connection->answer.part == ANSWER_DONE) {
         finish_answer(load, connection);
     }
+}
+
+static void on_ready(struct load *load, struct connection *connection)
+{
+    connection->is_ready = true;
+    load->open_count++;
+    set_idle(load, connection);
+}
+
+static void shake_hands(struct load *load, struct connection *connection)
+{
+    ssize_t result = load_tls_handshake(connection->tls);
+    if (result == 1)
+        on_ready(load, connection);
+    else if (result == 0 || errno != EAGAIN)
+        lose(load, connection);
 }
 
 static void on_connected(struct load *load, struct connection *connection)
@@ -362,19 +268,26 @@ static void on_connected(struct load *load, struct connection *connection)
     socklen_t length = sizeof(error);
     if (getsockopt(connection->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) {
         lose(load, connection);
-        load->open_count++;
         return;
     }
-    connection->connected = true;
-    load->open_count++;
     watch(load, connection, EPOLL_CTL_MOD, EPOLLIN);
-    set_idle(load, connection);
+    if (!load->tls) {
+        on_ready(load, connection);
+        return;
+    }
+    connection->tls = load_tls_new(load->tls, connection->descriptor, load->host, ntohs(load->address.sin_port));
+    if (!connection->tls)
+        fail("no TLS with", load->host);
+    shake_hands(load, connection);
 }
 
 static void on_event(struct load *load, struct connection *connection, uint32_t events)
 {
-    if (!connection->connected) {
-        on_connected(load, connection);
+    if (!connection->is_ready) {
+        if (connection->tls)
+            shake_hands(load, connection);
+        else
+            on_connected(load, connection);
         return;
     }
     if ((events & EPOLLOUT) && connection->busy && !send_rest(load, connection)) {
@@ -388,8 +301,6 @@ static void on_event(struct load *load, struct connection *connection, uint32_t 
 /* Nanoseconds until the next request is due; UINT64_MAX when that is not a matter of time. */
 static uint64_t start_due_requests(struct load *load)
 {
-    if (load->stopping || load->hold)
-        return UINT64_MAX;
     while (load->idle_count > 0) {
         uint64_t due_ns = load->now_ns;
         if (load->rate > 0) {
@@ -421,18 +332,27 @@ static void turn(struct load *load, uint64_t until_ns, bool sending)
         on_event(load, events[i].data.ptr, events[i].events);
 }
 
+static void allocate_connections(struct load *load)
+{
+    load->connections = allocate_zeroed(load->connection_count, sizeof(*load->connections));
+    load->idle = allocate_zeroed(load->connection_count, sizeof(struct connection *));
+}
+
+/* Opens connections, but not more at once than a listener's queue takes. */
+static void connect_more(struct load *load, uint64_t deadline_ns)
+{
+    while (load->started_count < load->connection_count && load->started_count - load->open_count < CONNECTING_MAX)
+        open_connection(load, &load->connections[load->started_count++]);
+    turn(load, clock_monotonic_ns() + 100000000, false);
+    if (load->errors_connect > 0 || (load->open_count < load->connection_count && clock_monotonic_ns() > deadline_ns))
+        fail("cannot connect", "");
+}
+
 static void connect_all(struct load *load)
 {
     uint64_t deadline_ns = clock_monotonic_ns() + connect_deadline_ns;
-    load->connections = allocate_zeroed(load->connection_count, sizeof(*load->connections));
-    load->idle = allocate_zeroed(load->connection_count, sizeof(struct connection *));
-    while (load->open_count < load->connection_count) {
-        while (load->started_count < load->connection_count && load->started_count - load->open_count < CONNECTING_MAX)
-            open_connection(load, &load->connections[load->started_count++]);
-        turn(load, clock_monotonic_ns() + 100000000, false);
-        if (clock_monotonic_ns() > deadline_ns || load->errors_connect > 0)
-            fail("cannot connect", "");
-    }
+    while (load->open_count < load->connection_count)
+        connect_more(load, deadline_ns);
 }
 
 static void run_until(struct load *load, double seconds)
@@ -496,16 +416,16 @@ static bool told_to_stop(void)
     return poll(&input, 1, 0) != 0;
 }
 
-/* One stream per connection, all open at once. */
+/* One stream per connection, all open at once. Each begins as soon as its connection stands: a server may not wait long for a head.
+ */
 static void hold_streams(struct load *load)
 {
     uint64_t deadline_ns = clock_monotonic_ns() + connect_deadline_ns;
     load->measuring = true;
     while (load->begun_count < load->connection_count && clock_monotonic_ns() < deadline_ns) {
-        load->now_ns = clock_monotonic_ns();
-        for (size_t i = 0; i < CONNECTING_MAX && load->idle_count > 0; i++)
+        connect_more(load, deadline_ns);
+        while (load->idle_count > 0)
             start_request(load, load->idle[--load->idle_count], load->now_ns);
-        turn(load, load->now_ns + 100000000, false);
     }
     (void)printf("{\"event\":\"open\",\"streams\":%zu,\"errors\":%llu}\n", load->begun_count,
                  (unsigned long long)error_count(load));
@@ -529,28 +449,38 @@ static bool read_file(const char *path, struct buffer *ret_content)
 }
 
 struct request_text {
-    const char *url, *method, *body_path;
+    const char *url, *method, *body_path, *ca_path;
     struct buffer headers;
 };
+
+static void make_tls(struct load *load, const char *ca_path)
+{
+    char problem[256] = "";
+    load->tls = tls_client_new(ca_path, problem, sizeof(problem));
+    if (!load->tls)
+        fail("no TLS:", problem);
+}
 
 static bool build_request(struct load *load, struct request_text *text)
 {
     struct slice url = slice_text(text->url ? text->url : "");
     struct buffer body;
-    char host[64] = "";
     uint64_t port;
     buffer_init(&body, 64u * 1024 * 1024);
-    if (!slice_starts_with(url, SLICE("http://")) || (text->body_path && !read_file(text->body_path, &body)))
+    bool is_secure = slice_starts_with(url, SLICE("https://"));
+    if ((!is_secure && !slice_starts_with(url, SLICE("http://"))) || (text->body_path && !read_file(text->body_path, &body)))
         return false;
-    url = slice_from(url, 7);
+    url = slice_from(url, is_secure ? 8 : 7);
     struct slice authority = slice_cut(&url, '/'), name = slice_cut(&authority, ':');
-    if (name.length >= sizeof(host) || !slice_to_uint64(authority, &port) || port > 65535)
+    if (name.length >= sizeof(load->host) || !slice_to_uint64(authority, &port) || port > 65535)
         return false;
-    memcpy(host, name.bytes, name.length);
+    memcpy(load->host, name.bytes, name.length);
     load->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-    if (inet_pton(AF_INET, host, &load->address.sin_addr) != 1)
+    if (inet_pton(AF_INET, load->host, &load->address.sin_addr) != 1)
         return false;
-    buffer_print(&load->request, "%s /%.*s HTTP/1.1\r\nHost: %s:%llu\r\n", text->method, SLICE_ARGS(url), host,
+    if (is_secure)
+        make_tls(load, text->ca_path);
+    buffer_print(&load->request, "%s /%.*s HTTP/1.1\r\nHost: %s:%llu\r\n", text->method, SLICE_ARGS(url), load->host,
                  (unsigned long long)port);
     if (buffer_length(&text->headers) > 0)
         buffer_append(&load->request, buffer_slice(&text->headers));
@@ -572,6 +502,8 @@ static bool apply_option(struct load *load, struct request_text *text, const cha
         text->method = value;
     else if (strcmp(name, "--body") == 0)
         text->body_path = value;
+    else if (strcmp(name, "--ca") == 0)
+        text->ca_path = value;
     else if (strcmp(name, "--header") == 0)
         return buffer_print(&text->headers, "%s\r\n", value);
     else if (strcmp(name, "--rate") == 0)
@@ -608,7 +540,7 @@ static void parse_options(struct load *load, int count, char **arguments)
         }
     }
     if (load->connection_count == 0 || !build_request(load, &text))
-        fail("needed: --url http://ADDRESS:PORT/PATH, and readable files", "");
+        fail("needed: --url http[s]://ADDRESS:PORT/PATH, and readable files", "");
     buffer_done(&text.headers);
 }
 
@@ -621,15 +553,19 @@ int main(int count, char **arguments)
     load->warmup_s = 1;
     load->expected_status = 200;
     parse_options(load, count, arguments);
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* OpenSSL writes without MSG_NOSIGNAL */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
-    connect_all(load);
-    if (load->hold)
+    allocate_connections(load);
+    if (load->hold) {
         hold_streams(load);
-    else
+    } else {
+        connect_all(load);
         measure(load);
+    }
     return error_count(load) > 0 ? 1 : 0;
 }
