@@ -1,6 +1,7 @@
 /* The reader on a chat body of 100 KB (GB/s) and of 1 KB (ns), on many small values, and on text that is not ASCII; the edits that
  * a request usually gets; and the tap on an answer. The best of several rounds, because what else runs on the machine can only add.
- */
+ *
+ *   bench_json [NAME]      only the line of that name */
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "json/edit.h"
@@ -16,7 +17,8 @@ struct subject {
     struct arena_pool pool;
 };
 
-static size_t sink; /* keeps results in use */
+static size_t sink;      /* keeps results in use */
+static const char *only; /* NULL: everything */
 
 static void fill_text(struct buffer *text, const char *sentence, size_t length)
 {
@@ -140,6 +142,8 @@ static void measure(const char *name, void (*run)(struct subject *), struct subj
 {
     size_t length = buffer_length(&subject->text), repeats = ROUND_BYTES / length;
     uint64_t best = UINT64_MAX;
+    if (only && strcmp(only, name) != 0)
+        return;
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t begin = clock_thread_cpu_ns();
         for (size_t i = 0; i < repeats; i++)
@@ -151,8 +155,9 @@ static void measure(const char *name, void (*run)(struct subject *), struct subj
     (void)printf("%-44s %7zu bytes %10.0f ns %6.2f GB/s\n", name, length, nanoseconds, (double)length / nanoseconds);
 }
 
-int main(void)
+int main(int argument_count, char **arguments)
 {
+    only = argument_count > 1 ? arguments[1] : NULL;
     static const char plain[] = "The quick brown fox jumps over the lazy dog, and the answer to your question is forty-two. "
                                 "Please explain in detail how the budget of a department is held while a request is open.\n";
     static const char german[] = "Über die Größe der Bücher läßt sich trefflich streiten; \"schön\" heißt es, sei nur die Kürze.\n";

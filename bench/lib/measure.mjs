@@ -1,8 +1,9 @@
 // One measurement: load on one contestant, CPU clocks read at the window's beginning and end.
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, clientKey, directory, gatewayCore, rigCore } from './contestants.mjs';
-import { busyOf, cpuByThread, cpuOf, lines, start } from './processes.mjs';
+import { busyOf, cpuByThread, cpuOf, lines, memoryOf, sleep, start } from './processes.mjs';
 
 export function writeBodies() {
   const body = (name, content) => {
@@ -23,39 +24,81 @@ export function writeBodies() {
 
 function loadArguments(contestant, options) {
   const port = options.stream ? contestant.streamPort : contestant.port;
-  const args = ['--url', `http://127.0.0.1:${port}/v1/chat/completions`, '--header', `Authorization: Bearer ${clientKey.value}`,
-    '--body', options.body, '--connections', String(options.connections)];
+  const args = ['--url', `${contestant.tls ? 'https' : 'http'}://127.0.0.1:${port}/v1/chat/completions`,
+    '--header', `Authorization: Bearer ${clientKey.value}`, '--body', options.body, '--connections', String(options.connections)];
   for (const name of ['rate', 'warmup', 'duration']) if (options[name]) args.push(`--${name}`, String(options[name]));
+  if (contestant.tls) args.push('--ca', contestant.tls.cert);
   if (options.stream) args.push('--sse');
   if (options.hold) args.push('--hold');
   return args;
 }
 
-export function startLoad(contestant, options) {
+function startLoad(contestant, options) {
   return start(rigCore, join(build, 'bench_load'), loadArguments(contestant, options), { stdin: 'pipe', log: join(directory, 'load.log') });
 }
 
-/** The load's figures plus CPU time of the contestant and of the simulator within the window. */
+const readClocks = (contestant, simulator) => ({ contestant: cpuOf(contestant.pid), simulator: cpuOf(simulator.pid),
+  threads: cpuByThread(contestant.pid), gatewayCore: busyOf(gatewayCore), rigCore: busyOf(rigCore) });
+
+/** What the load found out, and CPU time per request of the contestant and of the simulator within the window. */
+function figuresOf(contestant, event, before, after) {
+  const cpu = after.contestant - before.contestant, simulator = after.simulator - before.simulator;
+  const windowNs = event.seconds * 1e9, requests = Math.max(event.completed, 1);
+  const threads = Object.fromEntries(Object.entries(after.threads).map(([name, used]) =>
+    [name, (used - (before.threads[name] ?? 0)) / 1000 / requests]));
+  const rigCpu = event.cpu_share * windowNs + simulator;
+  const others = [after.gatewayCore - before.gatewayCore - (contestant.name === 'direct' ? 0 : cpu), after.rigCore - before.rigCore - rigCpu];
+  return { ...event,
+    cpu_us_per_request: cpu / 1000 / requests, cpu_us_per_frame: cpu / 1000 / Math.max(event.frames, 1), threads_us_per_request: threads,
+    worker_us_per_request: Object.entries(threads).reduce((sum, [name, used]) => sum + (name.startsWith('worker-') ? used : 0), 0),
+    simulator_us_per_request: simulator / 1000 / requests, core_share: cpu / windowNs, rig_share: rigCpu / windowNs,
+    // What others did on the two cores meanwhile: a disturbed window says little.
+    disturbed: Math.max(...others, 0) / windowNs };
+}
+
 export async function measure(contestant, simulator, options) {
   const child = startLoad(contestant, options);
   let before = null;
   for await (const line of lines(child)) {
-    const event = JSON.parse(line);
-    const clocks = { contestant: cpuOf(contestant.pid), simulator: cpuOf(simulator.pid), threads: cpuByThread(contestant.pid),
-      busy: busyOf(gatewayCore) };
-    if (event.event === 'start') {
-      before = clocks;
-      continue;
+    const event = JSON.parse(line), clocks = readClocks(contestant, simulator);
+    if (event.event === 'end') {
+      await child.ended;
+      return figuresOf(contestant, event, before, clocks);
     }
-    await child.ended;
-    const cpu = clocks.contestant - before.contestant;
-    const threads = Object.fromEntries(Object.entries(clocks.threads).map(([name, used]) =>
-      [name, (used - (before.threads[name] ?? 0)) / 1000 / Math.max(event.completed, 1)]));
-    return { ...event, cpu_us_per_request: cpu / 1000 / Math.max(event.completed, 1), cpu_us_per_frame: cpu / 1000 / Math.max(event.frames, 1),
-      core_share: cpu / 1e9 / event.seconds, rig_share: event.cpu_share + (clocks.simulator - before.simulator) / 1e9 / event.seconds,
-      // What others did on the contestant's core meanwhile: a disturbed window says little.
-      disturbed: Math.max((clocks.busy - before.busy - (contestant.name === 'direct' ? 0 : cpu)) / 1e9 / event.seconds, 0),
-      threads_us_per_request: threads };
+    before = clocks;
   }
   throw new Error(`the load generator failed on ${contestant.name} (${join(directory, 'load.log')})`);
+}
+
+/** Opens streams, all at once, and looks at the contestant's memory while they are open. */
+export async function holdStreams(contestant, body, wanted) {
+  const before = memoryOf(contestant.pid);
+  const child = startLoad(contestant, { body, connections: wanted, stream: true, hold: true });
+  let opened = null;
+  for await (const line of lines(child)) {
+    const event = JSON.parse(line);
+    if (event.event !== 'open') break;
+    opened = event;
+    await sleep(500);
+    opened.memory = memoryOf(contestant.pid);
+    child.stdin.end('stop\n');
+  }
+  await child.ended;
+  if (!opened) throw new Error(`streams did not open on ${contestant.name} (${join(directory, 'load.log')})`);
+  return { streams: opened.streams, errors: opened.errors + Math.max(wanted - opened.streams, 0),
+    bytes_per_stream: (opened.memory.pss - before.pss) / Math.max(opened.streams, 1), pss: opened.memory.pss };
+}
+
+/** The lines that a measuring program of one part prints, on the contestants' core. */
+export function runSingle(name, ...args) {
+  const done = spawnSync('taskset', ['-c', String(gatewayCore), join(build, name), ...args], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${name}: ${done.stderr}`);
+  return done.stdout.trimEnd();
+}
+
+export function jsonReaderSpeed() {
+  const text = runSingle('bench_json', 'read chat, 100 KB');
+  const found = /([\d.]+) GB\/s/.exec(text);
+  if (!found) throw new Error(`bench_json said: ${text}`);
+  return Number(found[1]);
 }

@@ -1,32 +1,42 @@
-// The benchmark run: rounds over all contestants in changing order, medians, ratios, verdicts.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// The benchmark run: rounds over all contestants in changing order. What the figures mean is said in report.mjs.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import * as contestantsOf from './contestants.mjs';
-import { measure, startLoad, writeBodies } from './measure.mjs';
-import { lines, memoryOf, openFilesLimit, sleep, stop } from './processes.mjs';
+import { writeDocs } from './docs.mjs';
+import { holdStreams, jsonReaderSpeed, measure, runSingle, writeBodies } from './measure.mjs';
+import { memoryOf, openFilesLimit, sleep, stop } from './processes.mjs';
 import { render } from './report.mjs';
 
-const { directory, gatewayCore, startAll, startSimulator, stopAll } = contestantsOf;
+const { directory, startAirgate, startAll, startHaproxy, startNginx, startSimulator, startUngoverned, stopAll } = contestantsOf;
+const parts = ['cpu', 'latency', 'sse', 'prompt', 'connections', 'streams', 'idle', 'single'];
+const say = (text) => process.stderr.write(`bench: ${text}\n`);
+
+function refuse(text) {
+  say(`${text} (see the head of bench/run)`);
+  process.exit(2);
+}
 
 function parseOptions(args) {
-  const options = { quick: false, only: null };
+  const options = { quick: false, only: null, writeDocs: false };
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--quick') options.quick = true;
-    else if (args[i] === '--only') options.only = args[++i].split(',');
-    else throw new Error(`not understood: ${args[i]} (see the head of bench/run)`);
+    else if (args[i] === '--write-docs') options.writeDocs = true;
+    else if (args[i] === '--only') options.only = (args[++i] ?? '').split(',');
+    else refuse(`not understood: ${args[i]}`);
   }
+  const unknown = options.only?.find((part) => !parts.includes(part));
+  if (unknown !== undefined) refuse(`there is no part "${unknown}"`);
+  if (options.writeDocs && (options.quick || options.only)) refuse('--write-docs goes with the full run only');
   return options;
 }
 
 /** Two runs at once would measure each other, and they share their files. */
 function takeLock() {
   const path = join(directory, 'running');
-  mkdirSync(directory, { recursive: true });
   try {
     process.kill(Number(readFileSync(path, 'utf8')), 0);
-    process.stderr.write(`bench: another run is going on here (process ${readFileSync(path, 'utf8')})\n`);
-    process.exit(2);
+    refuse(`another run is going on here, process ${readFileSync(path, 'utf8')}`);
   } catch (error) {
     if (!['ENOENT', 'ESRCH'].includes(error.code)) throw error;
   }
@@ -34,131 +44,125 @@ function takeLock() {
   process.on('exit', () => rmSync(path, { force: true }));
 }
 
-const say = (text) => process.stderr.write(`bench: ${text}\n`);
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+function sayResult(label, contestant, result) {
+  const percent = (share) => `${(share * 100).toFixed(0)} %`;
+  say(`${label} ${contestant.name}: ${Math.round(result.rate)}/s, ${result.cpu_us_per_request.toFixed(2)} µs CPU/request, ` +
+    `p50 ${result.latency_us.p50} µs, core ${percent(result.core_share)}, rig ${percent(result.rig_share)}, others ${percent(result.disturbed)}` +
+    (result.errors ? `, ${result.errors} ERRORS` : ''));
+}
 
-/** Rounds over the contestants, each round in another order; per contestant the list of its measurements. */
-async function rounds(count, contestants, simulator, label, options) {
-  const results = Object.fromEntries(contestants.map((contestant) => [contestant.name, []]));
-  for (let round = 0; round < count; round++) {
-    const order = contestants.map((_, index) => contestants[(index + round) % contestants.length]);
-    for (const contestant of order) {
-      const result = await measure(contestant, simulator, options);
-      results[contestant.name].push(result);
-      say(`${label} ${contestant.name}: ${Math.round(result.rate)}/s, ${result.cpu_us_per_request.toFixed(2)} µs CPU/request, ` +
-        `p50 ${result.latency_us.p50} µs, core ${(result.core_share * 100).toFixed(0)} %, rig ${(result.rig_share * 100).toFixed(0)} %, others ${(result.disturbed * 100).toFixed(0)} %` +
-        (result.errors ? `, ${result.errors} ERRORS` : ''));
-      await sleep(200);
-    }
+/** Each round in another order, so that nobody always comes first or always after the same other. */
+function orderOf(contestants, round) {
+  const rotated = contestants.map((_, index) => contestants[(index + round) % contestants.length]);
+  return round % 2 ? rotated.reverse() : rotated;
+}
+
+/** variants: { part: settings }, measured one after the other on a contestant before it is the next one's turn. */
+async function measureRounds(results, count, contestants, simulator, variants) {
+  for (const name of Object.keys(variants)) results.parts[name] = Object.fromEntries(contestants.map((contestant) => [contestant.name, []]));
+  for (let round = 0; round < count; round++)
+    for (const contestant of orderOf(contestants, round))
+      for (const [name, settings] of Object.entries(variants)) {
+        const result = await measure(contestant, simulator, settings);
+        results.parts[name][contestant.name].push(result);
+        sayResult(name, contestant, result);
+        await sleep(200);
+      }
+}
+
+/** Airgate must have a record of every answer that the load got from it; more than that are requests cut off at a window's end. */
+async function checkRecords(results, airgate) {
+  const answered = Object.values(results.parts).reduce((sum, part) =>
+    sum + (part.airgate ?? []).reduce((inner, round) => inner + round.answered, 0), 0);
+  if (answered === 0) return;
+  await sleep(1000); // more than the bookkeeper's cycle
+  results.records = { answered, recorded: contestantsOf.recordedRequests(airgate) };
+  say(`${answered} answers from airgate, ${results.records.recorded} records`);
+}
+
+async function measureLoads(results, wants, quick, bodies, simulator) {
+  const [count, duration, warmup] = quick ? [1, 1.5, 0.3] : [5, 4, 0.8];
+  const starters = [startNginx, startHaproxy, startAirgate, ...(wants('cpu') ? [startUngoverned] : [])];
+  const all = await startAll(starters, simulator, say);
+  const proxies = all.filter((contestant) => contestant.name !== 'ungoverned');
+  const airgate = all.find((contestant) => contestant.name === 'airgate');
+  const small = { body: bodies.small, connections: 64, duration, warmup };
+  Object.assign(results, { rounds: count, window_seconds: duration, start_ms: airgate.startMs,
+    versions: Object.fromEntries(proxies.map((proxy) => [proxy.name, proxy.version])) });
+  if (wants('idle')) {
+    await sleep(1000);
+    results.idle = Object.fromEntries(proxies.map((proxy) => [proxy.name, memoryOf(proxy.pid)]));
   }
-  return results;
+  if (wants('cpu')) {
+    await measureRounds(results, count, all, simulator, { fixed: { ...small, rate: 10000 } });
+    await measureRounds(results, count, [simulator, ...all], simulator, { saturated: small });
+  }
+  if (wants('latency'))
+    await measureRounds(results, count, [simulator, ...proxies], simulator, { latency: { ...small, connections: 1, duration: Math.min(duration, 3) } });
+  if (wants('prompt'))
+    await measureRounds(results, count, proxies, simulator, { prompt: { ...small, body: bodies.large, connections: 16, rate: 1500 } });
+  if (wants('sse'))
+    await measureRounds(results, count, [simulator, ...proxies], simulator,
+      { sse: { body: bodies.stream, connections: 100, stream: true, warmup, duration: Math.max(duration, 3) } });
+  if (wants('connections'))
+    await measureRounds(results, Math.min(count, 3), proxies, simulator, { connections: { ...small, connections: 8000, warmup: warmup + 1 }, connections_64: small });
+  await checkRecords(results, airgate);
+  results.complaints.push(...await stopAll(all));
 }
 
-/** Medians of what the report shows, over the rounds; errors are summed. */
-function condense(results) {
-  const pick = (list, read) => median(list.map(read));
-  return Object.fromEntries(Object.entries(results).filter(([, list]) => list.length > 0).map(([name, list]) => [name, {
-    rounds: list.length,
-    errors: list.reduce((sum, item) => sum + item.errors, 0),
-    rate: pick(list, (item) => item.rate),
-    frames_per_second: pick(list, (item) => item.frames / item.seconds),
-    cpu_us_per_request: pick(list, (item) => item.cpu_us_per_request),
-    cpu_us_per_frame: pick(list, (item) => item.cpu_us_per_frame),
-    core_share: pick(list, (item) => item.core_share),
-    rig_share: pick(list, (item) => item.rig_share),
-    disturbed: pick(list, (item) => item.disturbed),
-    p50: pick(list, (item) => item.latency_us.p50),
-    p99: pick(list, (item) => item.latency_us.p99),
-    p999: pick(list, (item) => item.latency_us.p999),
-    transit_p50: pick(list, (item) => item.transit_us.p50),
-    transit_p99: pick(list, (item) => item.transit_us.p99),
-    threads_us_per_request: list[Math.floor(list.length / 2)].threads_us_per_request,
-  }]));
-}
-
-async function holdStreams(contestant, body, count) {
-  const before = memoryOf(contestant.pid);
-  const child = startLoad(contestant, { body, connections: count, stream: true, hold: true });
-  let opened = null;
-  for await (const line of lines(child)) {
-    const event = JSON.parse(line);
-    if (event.event !== 'open') break;
-    opened = event;
+/** Fresh processes: memory that earlier parts left in a free list would hide what a stream takes. */
+async function measureStreams(results, quick, bodies, simulator) {
+  const wanted = quick ? 2000 : 10000;
+  const count = Math.min(wanted, Math.floor((openFilesLimit() - 200) / 2)); // the gateway has two descriptors per stream
+  const tls = contestantsOf.makeCertificate();
+  results.streams = { wanted, count, held: {} };
+  const hold = async (contestants) => {
     await sleep(500);
-    opened.memory = memoryOf(contestant.pid);
-    child.stdin.end('stop\n');
+    for (const contestant of contestants) {
+      const held = await holdStreams(contestant, bodies.held, count);
+      results.streams.held[contestant.name] = held;
+      say(`${held.streams} open streams on ${contestant.name}: ${Math.round(held.bytes_per_stream)} bytes each` + (held.errors ? `, ${held.errors} ERRORS` : ''));
+    }
+    results.complaints.push(...await stopAll(contestants));
+  };
+  await hold(await startAll([startNginx, startHaproxy, startAirgate], simulator, () => {}));
+  if (!tls) {
+    say('the openssl command is missing: no certificate, no streams with TLS in this run');
+    return;
   }
-  await child.ended;
-  if (!opened) throw new Error(`streams did not open on ${contestant.name}`);
-  return { streams: opened.streams, errors: opened.errors + (opened.streams < count ? count - opened.streams : 0),
-    bytes_per_stream: (opened.memory.pss - before.pss) / Math.max(opened.streams, 1), pss: opened.memory.pss };
+  const secureSimulator = await startSimulator(tls);
+  await hold([await startAirgate(secureSimulator, tls)]);
+  await stop(secureSimulator.child);
 }
 
 async function run(options) {
   const wants = (part) => !options.only || options.only.includes(part);
-  const [roundCount, duration, warmup] = options.quick ? [1, 2, 0.5] : [5, 5, 1];
-  mkdirSync(directory, { recursive: true });
   if (cpus().length < 2) say('only one core: the load shares it with the gateway, ratios are less sure');
   const bodies = writeBodies();
+  const results = { date: new Date().toISOString(), quick: options.quick, cpu: cpus()[0].model, cores: cpus().length, kernel: release(),
+    descriptors: openFilesLimit(), binary_bytes: contestantsOf.binarySize(), complaints: [], parts: {} };
+  if (wants('single')) {
+    results.json_gb_per_second = jsonReaderSpeed();
+    if (!options.quick) results.singles = ['json', 'http', 'identity', 'price', 'audit', 'store'].map((name) => runSingle(`bench_${name}`)).join('\n');
+  }
   const simulator = await startSimulator();
-  let proxies = await startAll(simulator.port, say);
-  const airgate = proxies.find((contestant) => contestant.name === 'airgate');
-  const all = [simulator, ...proxies];
-  const results = {
-    date: new Date().toISOString(), quick: options.quick, cpu: cpus()[0].model, cores: cpus().length, kernel: release(),
-    rounds: roundCount, window_seconds: duration, versions: Object.fromEntries(proxies.map((proxy) => [proxy.name, proxy.version])),
-    descriptors: openFilesLimit(), binary_bytes: contestantsOf.binarySize(), start_ms: airgate.startMs, parts: {},
-  };
-  const part = async (name, label, contestants, settings, count = roundCount) => {
-    const measured = await rounds(count, contestants, simulator, label, { duration, warmup, ...settings });
-    results.parts[name] = condense(measured);
-  };
-
-  if (wants('idle')) {
-    await sleep(1000);
-    results.parts.idle = Object.fromEntries(proxies.map((proxy) => [proxy.name, { ...memoryOf(proxy.pid), errors: 0 }]));
-  }
-  if (wants('cpu')) {
-    await part('fixed', '10,000/s', proxies, { body: bodies.small, connections: 64, rate: 10000 });
-    await part('saturated', 'saturated', all, { body: bodies.small, connections: 64 });
-  }
-  if (wants('latency')) await part('latency', 'one connection', all, { body: bodies.small, connections: 1 });
-  if (wants('prompt')) await part('prompt', '100 KB prompts', proxies, { body: bodies.large, connections: 16, rate: 1500 });
-  if (wants('sse'))
-    await part('sse', '100 streams', all, { body: bodies.stream, connections: 100, stream: true, duration: Math.max(duration, 4) });
-  if (wants('connections')) {
-    await part('connections', '8,000 connections', proxies, { body: bodies.small, connections: 8000, warmup: 2 },
-      options.quick ? 1 : 3);
-    await part('connections_64', '64 connections', proxies, { body: bodies.small, connections: 64 }, options.quick ? 1 : 3);
-  }
-  if (wants('idle')) results.after_load = Object.fromEntries(proxies.map((proxy) => [proxy.name, memoryOf(proxy.pid)]));
-  if (wants('streams')) {
-    // Fresh processes: memory that earlier parts left in a free list would hide what a stream takes.
-    await stopAll(proxies);
-    proxies = await startAll(simulator.port, say);
-    await sleep(500);
-    const most = Math.floor((openFilesLimit() - 200) / 2);
-    const count = Math.min(options.quick ? 2000 : 10000, most);
-    results.parts.streams = {};
-    for (const proxy of proxies) {
-      results.parts.streams[proxy.name] = await holdStreams(proxy, bodies.held, count);
-      const { streams, bytes_per_stream: bytes } = results.parts.streams[proxy.name];
-      say(`${streams} open streams on ${proxy.name}: ${Math.round(bytes)} bytes each`);
-    }
-  }
-  await stopAll(proxies);
+  if (['cpu', 'latency', 'sse', 'prompt', 'connections', 'idle'].some(wants)) await measureLoads(results, wants, options.quick, bodies, simulator);
+  if (wants('streams')) await measureStreams(results, options.quick, bodies, simulator);
   await stop(simulator.child);
+  results.minutes = (Date.now() - Date.parse(results.date)) / 60000;
   return results;
 }
 
+contestantsOf.prepareDirectory();
 const options = parseOptions(process.argv.slice(2));
 takeLock();
 const results = await run(options);
-const { text, good } = render(results);
-writeFileSync(join(directory, 'results.json'), JSON.stringify(results, null, 2) + '\n');
-writeFileSync(join(directory, 'results.md'), text);
+const { text, good, valid } = render(results);
+writeFileSync(join(directory, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(join(directory, 'results.md'), `# Benchmark\n\n${text}`);
 process.stdout.write(text);
-say(`gateway core ${gatewayCore}; written: build/bench/results.json, build/bench/results.md`);
-const warnings = readFileSync(join(directory, 'airgate.log'), 'utf8').split('\n').filter((line) => /"(error|warn)"/.test(line));
-if (warnings.length > 0) say(`the gateway logged ${warnings.length} warnings, the first: ${warnings[0]}`);
+say(`${results.minutes.toFixed(1)} minutes; written: build/bench/results.json, build/bench/results.md`);
+if (results.complaints.length > 0) say(`${results.complaints.length} warnings in the gateways' logs, the first: ${results.complaints[0]}`);
+if (options.writeDocs && valid) say(`written: ${writeDocs('docs/BENCHMARKS.md', text)}`);
+else if (options.writeDocs) say('docs/BENCHMARKS.md stays as it is: a run with errors does not count');
 process.exit(good ? 0 : 1);

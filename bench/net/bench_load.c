@@ -70,7 +70,8 @@ struct load {
     uint64_t start_ns, next_due, now_ns;
     bool measuring;
     /* figures */
-    uint64_t completed, frames, frames_per_answer, bytes;
+    uint64_t completed, frames, bytes; /* within the window */
+    uint64_t answered, frames_per_answer;
     uint64_t errors_status, errors_closed, errors_broken, errors_connect;
     struct histogram latency, transit;
     char scratch[SCRATCH_BYTES];
@@ -175,6 +176,7 @@ static void finish_answer(struct load *load, struct connection *connection)
         load->errors_status++;
     else if (!is_whole(load, connection))
         load->errors_broken++;
+    load->answered++;
     if (load->measuring) {
         load->completed++;
         histogram_add(&load->latency, clock_monotonic_ns() - connection->due_ns);
@@ -377,11 +379,12 @@ static void print_quantiles(const char *name, const struct histogram *histogram)
 
 static void print_figures(const struct load *load, double seconds, uint64_t cpu_ns)
 {
-    (void)printf("{\"event\":\"end\",\"seconds\":%.4f,\"connections\":%zu,\"offered\":%.1f,\"completed\":%llu,\"rate\":%.1f,"
+    (void)printf("{\"event\":\"end\",\"seconds\":%.4f,\"connections\":%zu,\"offered\":%.1f,\"answered\":%llu,\"completed\":%llu,"
+                 "\"rate\":%.1f,"
                  "\"frames\":%llu,\"bytes\":%llu,\"cpu_share\":%.3f",
-                 seconds, load->connection_count, load->rate, (unsigned long long)load->completed,
-                 (double)load->completed / seconds, (unsigned long long)load->frames, (unsigned long long)load->bytes,
-                 (double)cpu_ns / 1e9 / seconds);
+                 seconds, load->connection_count, load->rate, (unsigned long long)load->answered,
+                 (unsigned long long)load->completed, (double)load->completed / seconds, (unsigned long long)load->frames,
+                 (unsigned long long)load->bytes, (double)cpu_ns / 1e9 / seconds);
     (void)printf(",\"errors\":%llu,\"errors_status\":%llu,\"errors_closed\":%llu,\"errors_broken\":%llu,\"errors_connect\":%llu",
                  (unsigned long long)error_count(load), (unsigned long long)load->errors_status,
                  (unsigned long long)load->errors_closed, (unsigned long long)load->errors_broken,
