@@ -6,6 +6,7 @@
  *
  * Sources: OpenAI API reference and the types of the official SDK (chat.completions, responses, images, audio). */
 #include "json/writer.h"
+#include "wire/openai_state.h"
 #include "wire/wire.h"
 
 enum { MODEL_MOST_BYTES = 256, USER_MOST_BYTES = 512 };
@@ -31,6 +32,28 @@ static bool parse_body(struct slice body, struct arena *arena, struct wire_words
     if (!json_is(json_root(words->document), JSON_OBJECT))
         return refuse(ret_problem, FAILURE_BAD_JSON, NULL, SLICE("The request body must be a JSON object."));
     return true;
+}
+
+/* A member that is almost called like one of these would be taken for it by some providers, and not by us. */
+static bool check_names(const struct json_document *document, const struct json_node *object, const char *const *names,
+                        const char *const *parameters, size_t count, struct arena *arena, struct wire_problem *ret_problem)
+{
+    for (const struct json_node *node = json_first(document, object); node; node = json_next(document, node))
+        for (size_t i = 0; i < count; i++)
+            if (openai_is_almost_named(document, node, names[i], arena))
+                return refuse(ret_problem, FAILURE_BAD_PARAMETER, parameters[i],
+                              arena_print(arena,
+                                          "A member is called almost like `%s`, and some providers would take it for that: write "
+                                          "it in lower case, with its underscores.",
+                                          parameters[i]));
+    return true;
+}
+
+static bool check_root_names(const struct wire_words *words, struct arena *arena, struct wire_problem *ret_problem)
+{
+    static const char *const names[] = { "model",      "stream",       "stream_options",       "store", "user",
+                                         "background", "conversation", "previous_response_id", "prompt" };
+    return check_names(words->document, json_root(words->document), names, names, ARRAY_LENGTH(names), arena, ret_problem);
 }
 
 static const struct json_node *member(const struct wire_words *words, const char *name)
@@ -60,40 +83,21 @@ static bool read_flag(struct wire_words *words, const char *name, struct arena *
     return true;
 }
 
-static bool read_stream_options(struct wire_words *words, struct wire_problem *ret_problem)
+static bool read_stream_options(struct wire_words *words, struct arena *arena, struct wire_problem *ret_problem)
 {
+    static const char *const names[] = { "include_usage" }, *const parameters[] = { "stream_options.include_usage" };
     const struct json_node *options = member(words, "stream_options");
     if (!options)
         return true;
     if (!json_is(options, JSON_OBJECT))
         return refuse(ret_problem, FAILURE_BAD_PARAMETER, "stream_options", SLICE("`stream_options` must be an object."));
+    if (!check_names(words->document, options, names, parameters, ARRAY_LENGTH(names), arena, ret_problem))
+        return false;
     const struct json_node *include = json_member(words->document, options, "include_usage");
     if (include && !json_is(include, JSON_NULL) && !json_bool(include, &words->wants_stream_usage))
-        return refuse(ret_problem, FAILURE_BAD_PARAMETER, "stream_options.include_usage",
+        return refuse(ret_problem, FAILURE_BAD_PARAMETER, parameters[0],
                       SLICE("`stream_options.include_usage` must be true or false."));
     return true;
-}
-
-/* Fields that point to what is kept at the provider. */
-static const char *const state_fields[] = { "previous_response_id", "conversation", "prompt" };
-
-/* The same at any depth of the input: files, stores and items that only their id names. A schema may describe a property of that
- * name; only a text or a list of texts is an id. */
-static const char *const state_ids[] = { "file_id", "file_ids", "vector_store_ids", "container_id" };
-
-static const char *find_state_id(const struct json_document *document)
-{
-    for (size_t i = 0; i < document->count; i++) {
-        const struct json_node *node = &document->nodes[i];
-        if (!node->has_key || (node->type != JSON_STRING && node->type != JSON_ARRAY))
-            continue;
-        for (size_t j = 0; j < ARRAY_LENGTH(state_ids); j++)
-            if (json_key_is(document, node, state_ids[j]))
-                return state_ids[j];
-        if (json_key_is(document, node, "type") && json_string_is(document, node, "item_reference"))
-            return "input";
-    }
-    return NULL;
 }
 
 static bool read_state(const struct endpoint *endpoint, struct wire_words *words, struct arena *arena,
@@ -108,11 +112,7 @@ static bool read_state(const struct endpoint *endpoint, struct wire_words *words
     bool is_responses = slice_is(slice_text(endpoint->capability), "responses");
     words->stores = stores || in_background;
     words->store_is_default = is_responses && slice_is(slice_text(endpoint->name), "responses") && !member(words, "store");
-    for (size_t i = 0; is_responses && i < ARRAY_LENGTH(state_fields); i++)
-        if (member(words, state_fields[i]))
-            words->state_field = state_fields[i];
-    if (!words->state_field)
-        words->state_field = find_state_id(words->document);
+    words->state_field = openai_find_state(words->document, is_responses);
     return true;
 }
 
@@ -120,38 +120,20 @@ static bool read_words(const struct endpoint *endpoint, struct slice body, struc
                        struct wire_problem *ret_problem)
 {
     struct wire_words words = { 0 };
-    if (!parse_body(body, arena, &words, ret_problem) ||
+    if (!parse_body(body, arena, &words, ret_problem) || !check_root_names(&words, arena, ret_problem) ||
         !read_text(&words, "model", MODEL_MOST_BYTES, arena, &words.model, ret_problem) ||
         !read_text(&words, "user", USER_MOST_BYTES, arena, &words.user, ret_problem) ||
         !read_state(endpoint, &words, arena, ret_problem))
         return false;
     if (endpoint->may_stream && !read_flag(&words, "stream", arena, &words.wants_stream, ret_problem))
         return false;
-    if (endpoint->asks_stream_usage && !read_stream_options(&words, ret_problem))
+    if (endpoint->asks_stream_usage && !read_stream_options(&words, arena, ret_problem))
         return false;
     *ret_words = words;
     return true;
 }
 
 /* --- edits --- */
-
-static void edit_stream_usage(const struct wire_words *words, struct json_edit *edit)
-{
-    const struct json_node *root = json_root(words->document), *options = json_member(words->document, root, "stream_options");
-    if (!options) {
-        json_edit_add(edit, root, SLICE("stream_options"), SLICE("{\"include_usage\":true}"));
-        return;
-    }
-    if (!json_is(options, JSON_OBJECT)) {
-        json_edit_replace(edit, options, SLICE("{\"include_usage\":true}"));
-        return;
-    }
-    const struct json_node *include = json_member(words->document, options, "include_usage");
-    if (include)
-        json_edit_replace(edit, include, SLICE("true"));
-    else
-        json_edit_add(edit, options, SLICE("include_usage"), SLICE("true"));
-}
 
 static struct slice quoted(struct slice text, struct arena *arena)
 {
@@ -163,15 +145,34 @@ static struct slice quoted(struct slice text, struct arena *arena)
     return copy;
 }
 
+/* A member of the root gets another value, or comes to be. */
+static void edit_member(const struct wire_words *words, const char *name, struct slice value, struct json_edit *edit)
+{
+    const struct json_node *root = json_root(words->document), *node = json_member(words->document, root, name);
+    if (node)
+        json_edit_replace(edit, node, value);
+    else
+        json_edit_add(edit, root, slice_text(name), value);
+}
+
 static void edit_model(const struct wire_words *words, struct slice model, struct arena *arena, struct json_edit *edit)
 {
-    const struct json_node *node = json_member(words->document, json_root(words->document), "model");
-    if (model.length == 0 || slice_equal(model, words->model))
+    if (model.length > 0 && !slice_equal(model, words->model))
+        edit_member(words, "model", quoted(model, arena), edit);
+}
+
+static void edit_stream_usage(const struct wire_words *words, struct json_edit *edit)
+{
+    const struct json_node *options = json_member(words->document, json_root(words->document), "stream_options");
+    if (!json_is(options, JSON_OBJECT)) {
+        edit_member(words, "stream_options", SLICE("{\"include_usage\":true}"), edit);
         return;
-    if (node)
-        json_edit_replace(edit, node, quoted(model, arena));
+    }
+    const struct json_node *include = json_member(words->document, options, "include_usage");
+    if (include)
+        json_edit_replace(edit, include, SLICE("true"));
     else
-        json_edit_add(edit, json_root(words->document), SLICE("model"), quoted(model, arena));
+        json_edit_add(edit, options, SLICE("include_usage"), SLICE("true"));
 }
 
 /* A form: the value of its model field is replaced, or the field put before the others. */
@@ -210,7 +211,7 @@ static bool edit_body(const struct endpoint *endpoint, const struct wire_words *
     if (edits->asks_usage)
         edit_stream_usage(words, &edit);
     if (edits->forbids_store)
-        json_edit_add(&edit, json_root(words->document), SLICE("store"), SLICE("false"));
+        edit_member(words, "store", SLICE("false"), &edit);
     json_edit_pieces(&edit, arena, ret_pieces, ret_count);
     return true;
 }
