@@ -11,6 +11,9 @@
 
 enum { MODEL_MOST_BYTES = 256, USER_MOST_BYTES = 512 };
 
+/* Of tokens or seconds in one answer; sums over many stay far from what their type holds. */
+#define LARGEST_TOTAL (UINT64_C(1) << 40)
+
 /* --- requests --- */
 
 static bool refuse(struct wire_problem *ret_problem, enum failure_class class, const char *parameter, struct slice message)
@@ -230,10 +233,21 @@ static uint64_t number(const struct usage_reader *reader, const struct json_node
     return value;
 }
 
+static bool is_said(const struct json_node *node)
+{
+    return node && !json_is(node, JSON_NULL);
+}
+
 static const struct json_node *first_of(const struct usage_reader *reader, const char *name, const char *other)
 {
     const struct json_node *node = json_member(reader->document, reader->usage, name);
-    return node ? node : json_member(reader->document, reader->usage, other);
+    return is_said(node) ? node : json_member(reader->document, reader->usage, other);
+}
+
+/* False: it is no number that can be believed (negative, broken, absurd), so the usage is not known. */
+static bool read_total(const struct json_document *document, const struct json_node *node, uint64_t *ret_total)
+{
+    return json_uint64(document, node, ret_total) && *ret_total <= LARGEST_TOTAL;
 }
 
 static uint64_t minus(uint64_t total, uint64_t part, bool *is_sound)
@@ -273,29 +287,34 @@ static bool split_output(const struct usage_reader *reader, uint64_t total, stru
     return is_sound;
 }
 
+static bool read_tokens(struct usage_reader *reader, const struct json_node *input_node, const struct json_node *output_node,
+                        struct usage *usage)
+{
+    uint64_t input = 0, output = 0;
+    if ((is_said(input_node) && !read_total(reader->document, input_node, &input)) ||
+        (is_said(output_node) && !read_total(reader->document, output_node, &output)))
+        return false;
+    reader->input = first_of(reader, "prompt_tokens_details", "input_tokens_details");
+    if (!reader->input)
+        reader->input = json_member(reader->document, reader->usage, "input_token_details");
+    reader->output = first_of(reader, "completion_tokens_details", "output_tokens_details");
+    *usage = (struct usage){ 0 };
+    if (!split_input(reader, input, usage) || !split_output(reader, output, usage))
+        *usage = (struct usage){ .amounts = { [USAGE_INPUT] = input, [USAGE_OUTPUT] = output } };
+    return true;
+}
+
 static bool read_usage_node(const struct json_document *document, const struct json_node *node, struct usage *ret_usage)
 {
     struct usage_reader reader = { .document = document, .usage = node };
-    struct usage usage = { 0 };
-    uint64_t input = 0, output = 0, seconds = 0;
-    if (!json_is(node, JSON_OBJECT))
+    const struct json_node *input = first_of(&reader, "prompt_tokens", "input_tokens");
+    const struct json_node *output = first_of(&reader, "completion_tokens", "output_tokens");
+    uint64_t seconds;
+    if (is_said(input) || is_said(output))
+        return read_tokens(&reader, input, output, ret_usage);
+    if (!read_total(document, json_member(document, node, "seconds"), &seconds))
         return false;
-    reader.input = first_of(&reader, "prompt_tokens_details", "input_tokens_details");
-    if (!reader.input)
-        reader.input = json_member(document, node, "input_token_details");
-    reader.output = first_of(&reader, "completion_tokens_details", "output_tokens_details");
-    bool has_input = json_uint64(document, first_of(&reader, "prompt_tokens", "input_tokens"), &input);
-    bool has_output = json_uint64(document, first_of(&reader, "completion_tokens", "output_tokens"), &output);
-    if (json_uint64(document, json_member(document, node, "seconds"), &seconds) && seconds < UINT64_MAX / 1000 && !has_input) {
-        usage.amounts[USAGE_AUDIO_MS] = seconds * 1000;
-        *ret_usage = usage;
-        return true;
-    }
-    if (!has_input && !has_output)
-        return false;
-    if (!split_input(&reader, input, &usage) || !split_output(&reader, output, &usage))
-        usage = (struct usage){ .amounts = { [USAGE_INPUT] = input, [USAGE_OUTPUT] = output } };
-    *ret_usage = usage;
+    *ret_usage = (struct usage){ .amounts = { [USAGE_AUDIO_MS] = seconds * 1000 } };
     return true;
 }
 
@@ -308,16 +327,16 @@ static bool read_usage(struct slice usage_text, struct arena *arena, struct usag
 
 /* --- events --- */
 
-/* Whether the text has a member "usage" whose value is an object: a quick look before the event is parsed. */
-static bool may_have_usage(struct slice data)
+/* Whether the text has a member of this name (given with its quotes) whose value may begin like that: a quick look before the event
+ * is parsed. What stands inside of a string has its quotes escaped. */
+static bool may_have(struct slice data, struct slice quoted_name, const char *first_bytes)
 {
-    struct slice needle = SLICE("\"usage\"");
-    for (size_t at; (at = slice_find(data, needle)) != SIZE_MAX;) {
-        data = slice_from(data, at + needle.length);
+    for (size_t at; (at = slice_find(data, quoted_name)) != SIZE_MAX;) {
+        data = slice_from(data, at + quoted_name.length);
         size_t i = 0;
         while (i < data.length && (data.bytes[i] == ' ' || data.bytes[i] == ':' || data.bytes[i] == '\t' || data.bytes[i] == '\n'))
             i++;
-        if (i < data.length && data.bytes[i] == '{')
+        if (i < data.length && data.bytes[i] && strchr(first_bytes, data.bytes[i]))
             return true;
     }
     return false;
@@ -348,27 +367,28 @@ static void read_event_body(const struct json_document *document, struct arena *
     if (!json_is(usage, JSON_OBJECT))
         usage = json_member(document, response, "usage");
     event->has_usage = usage && read_usage_node(document, usage, &event->usage);
-    event->is_usage_only = event->has_usage && json_is(choices, JSON_ARRAY) && choices->count == 0;
     const struct json_node *model_node = json_member(document, root, "model");
     if (json_string(document, model_node ? model_node : json_member(document, response, "model"), arena, &model))
         event->model = model;
     const struct json_node *error = json_member(document, root, "error");
     if (json_is(error, JSON_OBJECT) || json_is(error, JSON_STRING))
         event->is_error = true;
+    bool has_choices = choices && !json_is(choices, JSON_NULL) && !(json_is(choices, JSON_ARRAY) && choices->count == 0);
+    event->is_usage_only = event->has_usage && !has_choices && !event->is_error && !json_member(document, root, "type");
 }
 
 static void read_event(struct slice name, struct slice data, bool is_first, struct arena *arena, struct wire_event *ret_event)
 {
     struct wire_event event = { 0 };
-    if (slice_is(data, "[DONE]")) {
+    if (slice_starts_with(data, SLICE("[DONE]"))) { /* as the official SDKs compare */
         event.is_end = true;
     } else {
         if (name.length > 0)
             read_event_name(name, &event);
         struct json_document document;
         struct json_error error;
-        bool looks_like_error = slice_starts_with(data, SLICE("{\"error\""));
-        if ((is_first || looks_like_error || may_have_usage(data)) && json_read(arena, data, NULL, &document, &error))
+        bool is_of_interest = is_first || may_have(data, SLICE("\"usage\""), "{") || may_have(data, SLICE("\"error\""), "{\"");
+        if (is_of_interest && json_read(arena, data, NULL, &document, &error))
             read_event_body(&document, arena, &event);
     }
     *ret_event = event;
