@@ -138,14 +138,26 @@ static bool read_event(struct request *request, const struct sse_event *event)
     arena_done(&memory);
     if (seen.is_error)
         request->saw_error_event = true;
-    if (seen.is_end)
+    if (seen.is_end) {
         request->saw_end_event = true;
+        request->end_is_error = seen.is_error;
+    }
     return !(seen.is_usage_only && request->asks_usage_for_itself);
 }
 
 static bool is_inside(struct slice inner, struct slice outer)
 {
     return inner.bytes >= outer.bytes && inner.bytes + inner.length <= outer.bytes + outer.length;
+}
+
+/* Sends the event, holds it when it is the last one, or leaves it out. */
+static void relay_event(struct request *request, const struct sse_event *event, struct outgoing *outgoing)
+{
+    bool passes = read_event(request, event);
+    if (request->saw_end_event)
+        buffer_append(&request->held, event->raw);
+    else if (passes)
+        send_event(request, outgoing, event->raw);
 }
 
 static bool relay_events_of(struct request *request, struct slice piece, struct outgoing *outgoing)
@@ -157,11 +169,7 @@ static bool relay_events_of(struct request *request, struct slice piece, struct 
         if (result == SSE_TOO_LONG)
             return false;
         if (result == SSE_EVENT) {
-            bool passes = read_event(request, &event);
-            if (request->saw_end_event)
-                buffer_append(&request->held, event.raw);
-            else if (passes)
-                send_event(request, outgoing, event.raw);
+            relay_event(request, &event, outgoing);
             if (!is_inside(event.raw, piece))
                 flush(request, outgoing); /* joined bytes live only until the reader is fed again */
         }
@@ -172,16 +180,20 @@ static bool relay_events_of(struct request *request, struct slice piece, struct 
     return true;
 }
 
+/* There are providers that leave out the last blank line: what is left counts as an event, if it can be read as one. */
 static void end_of_events(struct request *request)
 {
     struct sse_event event;
     struct outgoing outgoing = { .count = 0 };
-    if (sse_reader_end(&request->events, &event) && read_event(request, &event))
-        send_event(request, &outgoing, event.raw);
+    struct buffer joined;
+    buffer_init(&joined, EVENT_MOST_BYTES);
+    if (sse_reader_end(&request->events, &event))
+        relay_event(request, &event, &outgoing);
     struct slice rest = sse_reader_rest(&request->events);
-    if (rest.length > 0)
-        send_event(request, &outgoing, rest);
+    if (rest.length > 0 && sse_parse_event(rest, !request->events.past_begin, &joined, &event))
+        relay_event(request, &event, &outgoing);
     flush(request, &outgoing);
+    buffer_done(&joined);
 }
 
 static enum stage_result relay_events(struct request *request, struct slice *pieces, size_t count, bool complete)

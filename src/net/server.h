@@ -46,10 +46,11 @@ struct server_callbacks {
     /* The client closed, reset, or stalled before the answer was complete, or the server had to end the exchange (bad or too long
      * body). Nothing that is written from then on goes anywhere. */
     void (*on_gone)(void *owner, struct exchange *exchange);
-    /* A request could not be accepted (malformed, too large, too slow): the body of the answer in the owner's dialect. error is a
-     * row of http's error table; request_id is what the client sent as x-request-id, or empty; append a JSON body to ret_body. May
-     * be NULL: then a plain JSON body is sent. */
-    void (*on_refused)(void *owner, const struct http_error_info *error, struct slice request_id, struct buffer *ret_body);
+    /* A request could not be accepted (malformed, too large, too slow): the answer in the owner's dialect. error is a row of http's
+     * error table. exchange: the one whose body is refused, before its on_gone; NULL when it never came to one. Append complete
+     * header lines and a JSON body. May be NULL: then a plain JSON body is sent. */
+    void (*on_refused)(void *owner, struct exchange *exchange, const struct http_error_info *error, struct buffer *ret_header_lines,
+                       struct buffer *ret_body);
 };
 
 struct server *server_new(struct loop *loop, const struct server_limits *limits, const struct server_callbacks *callbacks,

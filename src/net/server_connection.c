@@ -124,52 +124,57 @@ bool connection_can_discard(const struct connection *connection)
 
 /* --- refusing --- */
 
-static void write_refusal(struct connection *connection, const struct http_error_info *error, struct slice request_id,
+static void write_refusal(struct connection *connection, const struct http_error_info *error, struct buffer *ret_header_lines,
                           struct buffer *ret_body)
 {
     const struct server *server = connection->server;
     if (server->callbacks.on_refused)
-        server->callbacks.on_refused(server->owner, error, request_id, ret_body);
+        server->callbacks.on_refused(server->owner, connection->exchange, error, ret_header_lines, ret_body);
     else
         (void)buffer_print(ret_body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}", error->name, error->message);
 }
 
-static enum output_result send_refusal(struct connection *connection, const struct http_error_info *error, struct slice body,
-                                       bool is_head_request)
+static enum output_result send_refusal(struct connection *connection, const struct http_error_info *error,
+                                       struct slice header_lines, struct slice body, bool is_head_request)
 {
     char head[512];
     struct slice date = loop_http_date(connection->loop);
     int length = snprintf(head, sizeof(head),
                           "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nDate: %.*s\r\nConnection: close\r\n"
-                          "Content-Length: %zu\r\n\r\n",
+                          "Content-Length: %zu\r\n",
                           error->status, http_reason_phrase(error->status), SLICE_ARGS(date), body.length);
     invariant(length > 0 && (size_t)length < sizeof(head));
-    struct slice pieces[2] = { slice_of(head, (size_t)length), is_head_request ? SLICE("") : body };
+    struct slice pieces[] = { slice_of(head, (size_t)length), header_lines, SLICE("\r\n"), is_head_request ? SLICE("") : body };
     return output_send(connection, pieces, ARRAY_LENGTH(pieces));
+}
+
+static struct slice bytes_of(const struct buffer *buffer)
+{
+    return buffer_length(buffer) > 0 ? buffer_slice(buffer) : SLICE("");
 }
 
 /* The server's own last answer. If the owner has begun to answer already, all that is left is to cut. */
 static void refuse(struct connection *connection, enum http_error reason)
 {
-    enum { BODY_MOST_BYTES = 16384 };
+    enum { HEADERS_MOST_BYTES = 16384, BODY_MOST_BYTES = 16384 };
     const struct http_error_info *error = http_error_info(reason);
     struct exchange *exchange = connection->exchange;
-    struct buffer body;
+    struct buffer header_lines, body;
     LOG_DEBUG("request_refused", log_text("reason", error->name), log_uint("status", error->status));
     if (exchange && exchange->is_started) {
         connection_lose(connection);
         return;
     }
+    buffer_init(&header_lines, HEADERS_MOST_BYTES);
     buffer_init(&body, BODY_MOST_BYTES);
-    write_refusal(connection, error,
-                  exchange ? http_header_value(&exchange->request->headers, HTTP_HEADER_X_REQUEST_ID) : SLICE(""), &body);
+    write_refusal(connection, error, &header_lines, &body);
     bool is_head_request = exchange && exchange->request->method == HTTP_HEAD;
     if (exchange)
         exchange_part(exchange, true);
     connection->phase = PHASE_REFUSED;
     loop_timer_disarm(connection->loop, &connection->timer);
-    struct slice text = buffer_length(&body) > 0 ? buffer_slice(&body) : SLICE("");
-    enum output_result result = send_refusal(connection, error, text, is_head_request);
+    enum output_result result = send_refusal(connection, error, bytes_of(&header_lines), bytes_of(&body), is_head_request);
+    buffer_done(&header_lines);
     buffer_done(&body);
     if (result == OUTPUT_FAILED)
         connection_close(connection, true);
