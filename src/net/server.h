@@ -27,8 +27,8 @@ struct server_limits {
     uint64_t header_timeout_ms;     /* 10 s from the first byte (or from accept), absolute */
     uint64_t idle_timeout_ms;       /* 75 s between requests of a kept connection */
     uint64_t body_grace_ms;         /* 10 s before the minimum rate counts */
-    uint64_t body_bytes_per_s;      /* 1 KiB/s at least, over the whole body: else 408 */
-    uint64_t write_stall_ms;        /* 30 s without the client taking a byte: cut */
+    uint64_t body_bytes_per_s;      /* 1 KiB/s at least, over the whole body: else 408; 0: no limit */
+    uint64_t write_stall_ms;        /* 30 s without the client taking a byte: cut; without a byte of a body: 408 */
     size_t connections;             /* per server; further ones wait in the kernel's queue */
     size_t connections_per_address; /* 0: no limit */
     size_t requests_per_connection; /* 0: no limit; then the answer says close */

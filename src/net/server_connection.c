@@ -328,6 +328,20 @@ static void tell_body(struct connection *connection, struct slice bytes, bool is
         server->callbacks.on_body(server->owner, exchange, exchange_collected(exchange), true);
 }
 
+/* Bytes pay for time at the minimum rate, but nobody can pay for a long silence in advance: else a body sent at once but for its
+ * last byte would be held for hours. */
+static void pay_for_time(struct connection *connection, size_t bytes)
+{
+    const struct server_limits *limits = &connection->server->limits;
+    uint64_t most = size_max(limits->write_stall_ms, limits->body_grace_ms) * 1000000;
+    uint64_t latest = loop_now_ns(connection->loop) + most, *due = &connection->exchange->body_due_ns, paid;
+    if (limits->body_bytes_per_s == 0 || __builtin_mul_overflow((uint64_t)bytes, UINT64_C(1000000000), &paid))
+        return;
+    *due += paid / limits->body_bytes_per_s;
+    if (*due > latest)
+        *due = latest;
+}
+
 static bool step_body(struct connection *connection, struct slice *rest)
 {
     struct slice piece = SLICE("");
@@ -344,6 +358,7 @@ static bool step_body(struct connection *connection, struct slice *rest)
     }
     *rest = slice_from(*rest, consumed);
     bool is_complete = http_body_is_complete(&connection->body);
+    pay_for_time(connection, count > 0 ? piece.length : 0);
     tell_body(connection, count > 0 ? piece : SLICE(""), is_complete);
     return consumed > 0 || is_complete;
 }
@@ -363,27 +378,16 @@ static bool step_discard(struct connection *connection, struct slice *rest)
     return true;
 }
 
-/* When a body that came at the minimum rate so far would fall below it; 0: it has. */
-static uint64_t time_to_slow_ms(const struct connection *connection)
-{
-    enum { SHORTEST_CHECK_MS = 250 };
-    const struct server_limits *limits = &connection->server->limits;
-    uint64_t elapsed_ms = (loop_now_ns(connection->loop) - connection->exchange->body_started_ns) / 1000000;
-    uint64_t paid_ms =
-        limits->body_bytes_per_s == 0 ? UINT64_MAX / 2 : connection->body.decoded_bytes / limits->body_bytes_per_s * 1000;
-    uint64_t allowed_ms = size_max(paid_ms, limits->body_grace_ms);
-    if (elapsed_ms >= allowed_ms)
-        return 0;
-    return size_max(allowed_ms - elapsed_ms, SHORTEST_CHECK_MS);
-}
-
 static void watch_body_rate(struct connection *connection)
 {
-    uint64_t wait_ms = time_to_slow_ms(connection);
-    if (wait_ms == 0)
+    enum { SHORTEST_CHECK_MS = 250 };
+    uint64_t now = loop_now_ns(connection->loop), due = connection->exchange->body_due_ns;
+    if (connection->server->limits.body_bytes_per_s == 0)
+        return;
+    if (now >= due)
         refuse(connection, HTTP_BODY_TIMEOUT);
     else
-        arm(connection, wait_ms);
+        arm(connection, size_max((due - now + 999999) / 1000000, SHORTEST_CHECK_MS));
 }
 
 /* --- bytes --- */
