@@ -51,6 +51,15 @@ static void hold_last(struct request *request, struct slice *pieces, size_t coun
         request->response_bytes += pieces[i].length;
 }
 
+/* What an endpoint that is never billed says of usage was used, and counted, before: by the request whose answer is looked at. */
+static void take_usage(struct request *request, const struct usage *usage)
+{
+    if (request->endpoint->cost == ENDPOINT_FREE)
+        return;
+    request->usage = *usage;
+    request->usage_source = USAGE_REPORTED;
+}
+
 static size_t total_length(const struct slice *pieces, size_t count)
 {
     size_t length = 0;
@@ -64,9 +73,9 @@ static size_t total_length(const struct slice *pieces, size_t count)
 static void read_tapped(struct request *request)
 {
     struct slice value;
-    if (json_tap_value(request->tap, TAP_USAGE, &value) &&
-        wire_format_of(request)->read_usage(value, request->arena, &request->usage))
-        request->usage_source = USAGE_REPORTED;
+    struct usage usage;
+    if (json_tap_value(request->tap, TAP_USAGE, &value) && wire_format_of(request)->read_usage(value, request->arena, &usage))
+        take_usage(request, &usage);
     if (json_tap_value(request->tap, TAP_MODEL, &value))
         request->served_model = wire_text(value, request->arena);
 }
@@ -129,10 +138,8 @@ static bool read_event(struct request *request, const struct sse_event *event)
     arena_init(&memory, loop_arena_pool(request->worker->loop), EVENT_MEMORY_BYTES);
     wire_format_of(request)->read_event(event->name, event->data, !request->model_read, &memory, &seen);
     request->model_read = true;
-    if (seen.has_usage) {
-        request->usage = seen.usage;
-        request->usage_source = USAGE_REPORTED;
-    }
+    if (seen.has_usage)
+        take_usage(request, &seen.usage);
     if (seen.model.length > 0 && request->served_model.length == 0)
         request->served_model = arena_copy(request->arena, seen.model);
     arena_done(&memory);

@@ -32,7 +32,7 @@ before(async () => {
       ...modelsFor(['own-plain'], 'own', { price }), 'impatient-hang': { targets: ['impatient/hang'], price } },
     more: {
       log_level: 'debug',
-      server: { max_body: '1MiB', body_grace: '1s' },
+      server: { max_body: '1MiB', body_grace: '1s', cors: ['https://app.example'] },
       providers: { local: provider, own: { ...provider, dedicated_to: 'acme/support' }, impatient: { ...provider, timeouts: { total: '500ms' } } },
     },
   });
@@ -94,6 +94,53 @@ describe('two readings of one request', () => {
     assert.equal(answer.status, 200, answer.body);
     assert.equal(used.provider.last().body, '');
     assert.ok(!('content-length' in used.provider.last().headers));
+  });
+});
+
+describe('browsers', () => {
+  const preflight = (origin, wanted, more = '') => exchange(used.gateway.port, `OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\n` +
+    `Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: ${wanted}\r\n${more}\r\n`);
+
+  test('a preflight needs no key and says what was asked for, on one line', async () => {
+    for (const wanted of ['authorization,content-type', '', 'x: y; set-cookie: z', 'a\tb\xe4', 'x'.repeat(8000)]) {
+      const answer = await preflight('https://app.example', wanted);
+      assert.equal(answer.status, 204);
+      assert.equal(answer.headers['access-control-allow-origin'], 'https://app.example');
+      assert.equal(answer.headers['access-control-allow-headers'], wanted.trim());
+      assert.equal(answer.headers.vary, 'Origin');
+      assert.equal(answer.headers['set-cookie'], undefined);
+      assert.equal(answer.body, '');
+    }
+    const twice = await preflight('https://app.example', 'a', 'Access-Control-Request-Headers: b\r\n');
+    assert.equal(twice.headers['access-control-allow-headers'], 'a');
+  });
+
+  test('another origin, or one that only begins like it, gets nothing', async () => {
+    for (const origin of ['https://evil.example', 'https://app.example.evil', 'http://app.example', 'https://app.example:444', 'null', 'https://app.example, https://evil.example']) {
+      const answer = await preflight(origin, 'authorization');
+      assert.equal(answer.status, 403, origin);
+      assert.equal(answer.headers['access-control-allow-origin'], undefined);
+    }
+    const answer = await chat('plain', {}, { headers: { origin: 'https://evil.example' } });
+    assert.equal(answer.headers.get('access-control-allow-origin'), null);
+  });
+
+  test('errors can be read by the page, whoever makes them', async () => {
+    const headers = { origin: 'https://app.example' };
+    const ask = (more) => used.gateway.request('/v1/chat/completions', { key: used.key, body: { model: 'plain' }, headers, ...more });
+    for (const [status, answer] of [[200, await ask()], [401, await ask({ key: 'ag_live_x' })], [404, await ask({ body: { model: 'nothing' } })], [502, await ask({ body: { model: 'compressed' } })]]) {
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers.get('access-control-allow-origin'), 'https://app.example');
+    }
+    const large = await exchange(used.gateway.port, post('/v1/chat/completions', used.key, '', 'Origin: https://app.example\r\n').replace('Content-Length: 0', 'Content-Length: 99999999'));
+    assert.equal(large.status, 413);
+    assert.equal(large.headers['access-control-allow-origin'], 'https://app.example');
+    assert.match(large.headers['x-request-id'], /^req_/);
+    assert.equal(large.headers['x-airgate-class'], 'body_too_large');
+  });
+
+  test('OPTIONS that is no preflight is an ordinary method', async () => {
+    await errorOf(await used.gateway.request('/v1/chat/completions', { method: 'OPTIONS' }), 405, 'method_not_allowed');
   });
 });
 
@@ -213,6 +260,21 @@ describe('streams that end in odd ways', () => {
     const seen = eventsOf(await answer.text());
     assert.deepEqual(seen.map(({ data }) => data.choices ? 'content' : data), ['content', '[DONE]']);
     assert.deepEqual((await recordOf(answer)).usage, { input: 10, output: 5 });
+  });
+
+  test('looking at a stored answer again is not using it again', async () => {
+    const stored = { id: 'resp_1', object: 'response', model: 'gpt', usage: { input_tokens: 10, output_tokens: 5 } };
+    const all = handlers['*'];
+    for (const handler of [json(stored), events(`event: response.completed\ndata: ${JSON.stringify({ type: 'response.completed', response: stored })}\n\n`)]) {
+      handlers['*'] = handler;
+      const answer = await used.gateway.request('/v1/responses/resp_1?stream=true', { key: used.dedicated });
+      assert.match(await answer.text(), /"usage"/);
+      const record = await recordOf(answer);
+      assert.equal(record.cost_state, 'free');
+      assert.deepEqual(record.usage, {});
+      assert.equal(record.model, 'gpt');
+    }
+    handlers['*'] = all;
   });
 
   test('an answer that cannot be read: the cost is unknown', async () => {
