@@ -57,9 +57,24 @@ static bool read_purpose(struct request *request)
     return true;
 }
 
+/* Which of two counts is anybody's guess: one may be the client's and one that of a proxy in front. */
+static bool check_repeated(struct request *request)
+{
+    const struct http_headers *headers = &exchange_request(request->exchange)->headers;
+    size_t count = http_header_count(headers, HTTP_HEADER_X_AIRGATE_CLASS);
+    for (size_t i = 0; count > 1 && i < headers->count; i++) {
+        const struct http_header *header = &headers->list[i];
+        if (header->id == HTTP_HEADER_X_AIRGATE_CLASS && http_header_find_name(headers, header->name) != header)
+            return fail(request, FAILURE_BAD_PARAMETER, NULL,
+                        arena_print(request->arena, "The header %.*s stands twice; send one.", SLICE_ARGS(header->name)));
+    }
+    return true;
+}
+
 static bool read_headers(struct request *request)
 {
-    return read_purpose(request) && read_timeout(request) && read_personal(request, "x-airgate-user", &request->user) &&
+    return check_repeated(request) && read_purpose(request) && read_timeout(request) &&
+           read_personal(request, "x-airgate-user", &request->user) &&
            read_personal(request, "x-airgate-session", &request->session) &&
            read_personal(request, "x-airgate-tags", &request->tags);
 }
@@ -119,7 +134,7 @@ static bool read_form(struct request *request)
         rest = slice_from(rest, consumed);
     }
     request->words.form_model = request->words.model = field.value;
-    return (field.is_valid && multipart_reader_is_complete(reader)) ||
+    return (field.is_valid && multipart_reader_is_complete(reader) && utf8_is_valid(field.value)) ||
            fail(request, FAILURE_BAD_PARAMETER, NULL,
                 SLICE("The form is broken, or names its model in a way that could be read in two."));
 }

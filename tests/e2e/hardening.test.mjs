@@ -88,6 +88,17 @@ describe('two readings of one request', () => {
     assert.equal(used.provider.last().headers['content-type'], 'multipart/form-data; boundary="b (1)"');
   });
 
+  test('a form whose model is no UTF-8', () => seenNothing(() => used.gateway.request('/v1/audio/transcriptions', { key: used.key, method: 'POST',
+    body: Buffer.from(`${part('model', 'whisper\xff')}--b--\r\n`, 'latin1'), headers: { 'content-type': 'multipart/form-data; boundary=b' } }), 400, 'bad_parameter'));
+
+  test('a header of ours twice', async () => {
+    for (const lines of ['x-airgate-purpose: a\r\nX-Airgate-Purpose: b\r\n', 'x-airgate-timeout-ms: 5000\r\nx-airgate-user: u\r\nx-airgate-timeout-ms: 5000\r\n']) {
+      const answer = await exchange(used.gateway.port, post('/v1/chat/completions', used.key, { model: 'plain' }, lines));
+      assert.equal(answer.status, 400, answer.body);
+      assert.equal(JSON.parse(answer.body).error.airgate.class, 'bad_parameter');
+    }
+  });
+
   test('a body of a GET is not passed on', async () => {
     const answer = await exchange(used.gateway.port, `GET /v1/files HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${used.dedicated}\r\n` +
       'Content-Length: 45\r\n\r\nGET /v1/files/x HTTP/1.1\r\nHost: a\r\nX: aaaaaa\r\n\r\n');
