@@ -7,6 +7,22 @@ void text_table_init(struct text_table *table, struct arena *arena, const char *
     *table = (struct text_table){ .arena = arena, .titles = titles, .is_number = is_number, .columns = columns };
 }
 
+/* A model's name, for example, is the word of whoever asked for it: it must not steer the terminal. C1 controls (U+0080 to U+009F)
+ * are control characters too. */
+static struct slice printable(struct arena *arena, struct slice text)
+{
+    struct slice copy = arena_copy(arena, text);
+    char *bytes = (char *)(uintptr_t)copy.bytes; /* ours */
+    for (size_t i = 0; i < copy.length; i++) {
+        unsigned char byte = (unsigned char)bytes[i], next = i + 1 < copy.length ? (unsigned char)bytes[i + 1] : 0;
+        if (byte < 0x20 || byte == 0x7f)
+            bytes[i] = '?';
+        else if (byte == 0xc2 && next >= 0x80 && next < 0xa0)
+            bytes[i] = bytes[i + 1] = '?';
+    }
+    return copy;
+}
+
 void text_table_add(struct text_table *table, const struct slice *cells)
 {
     if (table->rows == table->capacity) {
@@ -18,7 +34,7 @@ void text_table_add(struct text_table *table, const struct slice *cells)
         table->capacity = capacity;
     }
     for (size_t i = 0; i < table->columns; i++)
-        table->cells[table->rows * table->columns + i] = arena_copy(table->arena, cells[i]);
+        table->cells[table->rows * table->columns + i] = printable(table->arena, cells[i]);
     table->rows++;
 }
 

@@ -123,7 +123,7 @@ const struct config_field config_server_fields[] = {
     { "body_min_rate", CONFIG_SIZE, SERVER(body_bytes_per_s), 0, 1024 * MIB, "1KiB", "least bytes per second of a request body",
       NULL, NULL },
     { "write_stall", CONFIG_DURATION, SERVER(write_stall_ms), 100, CONFIG_HOUR, "30s",
-      "a client that takes no byte for so long is cut off", NULL, NULL },
+      "a client that takes no byte of its answer for so long is cut off, and one that sends none of its body", NULL, NULL },
     { "max_body", CONFIG_SIZE, SERVER(max_body), 1, 1024 * MIB, "16MiB",
       "largest body that is read whole (JSON, forms that name a model)", NULL, NULL },
     { "max_upload", CONFIG_SIZE, SERVER(max_upload), 1, 1024 * 1024 * MIB, "1GiB", "largest upload that flows through", NULL,

@@ -35,6 +35,9 @@ __attribute__((format(printf, 4, 0))) static void complain(struct config_errors 
     if (errors->count++ >= CONFIG_ERRORS_MOST)
         return;
     (void)vsnprintf(message, sizeof(message), format, arguments);
+    for (char *at = message; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) /* out of a quoted key or value: the complaint stays one line */
+            *at = '?';
     if (line > 0)
         buffer_print(&errors->text, "%s:%u:%u: %s\n", errors->file, line, column, message);
     else

@@ -26,9 +26,8 @@ static void write_served(const struct request *request, struct buffer *lines)
     if (!request->was_attempted)
         return;
     http_write_header(lines, SLICE("x-airgate-provider"), request->provider->name);
-    if (request->upstream_model.length > 0)
-        (void)http_write_header(lines, SLICE("x-airgate-model"),
-                                request->upstream_model); /* left out where it cannot stand in a header */
+    if (request->upstream_model.length > 0 && http_is_header_value(request->upstream_model))
+        http_write_header(lines, SLICE("x-airgate-model"), request->upstream_model);
     http_write_header_text(lines, "x-airgate-attempts", "1");
 }
 
@@ -66,6 +65,16 @@ static bool passes_on(enum failure_class class)
            class == FAILURE_PROVIDER_ERROR;
 }
 
+/* Codes are words like invalid_api_key; anything else that a provider puts there does not belong in a log. */
+static struct slice loggable_code(struct slice code)
+{
+    enum { LONGEST_CODE = 64 };
+    bool is_word = code.length <= LONGEST_CODE;
+    for (size_t i = 0; is_word && i < code.length; i++)
+        is_word = (code.bytes[i] >= 'a' && code.bytes[i] <= 'z') || code.bytes[i] == '_';
+    return is_word ? code : SLICE("(no plain word)");
+}
+
 void answer_judge_error(struct request *request, struct slice body)
 {
     const struct wire_format *format = request->provider->format;
@@ -77,7 +86,7 @@ void answer_judge_error(struct request *request, struct slice body)
     if (!passes_on(verdict.class)) {
         LOG_WARN("provider_refused", log_text("request", request->id_text), log_slice("provider", request->provider->name),
                  log_uint("status", request->upstream_status), log_text("class", failure_info(verdict.class)->code),
-                 log_slice("code", code));
+                 log_slice("code", loggable_code(code)));
         request->relayed_headers = SLICE("");
         return;
     }
@@ -86,6 +95,12 @@ void answer_judge_error(struct request *request, struct slice body)
         request->local_body = arena_copy(request->arena, body);
         request->local_headers = request->relayed_headers;
     }
+}
+
+static void write_failure(const struct wire_failure *failure, struct buffer *lines)
+{
+    http_write_header_text(lines, "x-airgate-class", failure->info->code);
+    http_write_header_text(lines, "x-should-retry", failure->info->retryable ? "true" : "false");
 }
 
 static struct wire_failure failure_of(const struct request *request)
@@ -98,7 +113,7 @@ static struct wire_failure failure_of(const struct request *request)
     };
 }
 
-/* A stream has begun: the error goes out as an event, and no end event follows. */
+/* A stream has begun: the error goes out as an event, and no end event follows but the provider's own that tells of an error. */
 static void write_error_event(struct request *request)
 {
     const struct wire_failure failure = failure_of(request);
@@ -106,7 +121,7 @@ static void write_error_event(struct request *request)
     buffer_init(&event, BODY_MOST_BYTES);
     if (!request->saw_error_event)
         wire_format_of(request)->write_error_event(&failure, &event);
-    struct slice bytes = buffer_slice(&event);
+    struct slice bytes = request->end_is_error ? buffer_slice(&request->held) : buffer_slice(&event);
     (void)exchange_write(request->exchange, &bytes, 1, true);
     buffer_done(&event);
 }
@@ -119,8 +134,7 @@ static void write_error_answer(struct request *request)
     buffer_init(&body, BODY_MOST_BYTES);
     write_common(request, &lines);
     write_served(request, &lines);
-    http_write_header_text(&lines, "x-airgate-class", failure.info->code);
-    http_write_header_text(&lines, "x-should-retry", failure.info->retryable ? "true" : "false");
+    write_failure(&failure, &lines);
     if (request->local_body.length > 0) {
         buffer_append(&lines, request->local_headers);
         buffer_append(&body, request->local_body);
@@ -161,13 +175,21 @@ static enum failure_class class_of(const struct http_error_info *error)
     }
 }
 
-void answer_refusal(void *owner, const struct http_error_info *error, struct slice request_id, struct buffer *ret_body)
+void answer_refusal(void *owner, struct exchange *exchange, const struct http_error_info *error, struct buffer *ret_header_lines,
+                    struct buffer *ret_body)
 {
     struct worker *worker = owner;
     enum failure_class class = class_of(error);
-    worker->metrics.refused_connections[class]++;
-    char id[64] = "";
-    memcpy(id, request_id.bytes, size_min(request_id.length, sizeof(id) - 1));
-    const struct wire_failure failure = { .info = failure_info(class), .message = slice_text(error->message), .request_id = id };
+    struct wire_failure failure = { .info = failure_info(class), .message = slice_text(error->message), .request_id = "" };
+    if (exchange) {
+        struct request *request = exchange_user(exchange);
+        request_fail(request, class, error->message);
+        request->status = error->status;
+        failure.request_id = request->id_text;
+        write_common(request, ret_header_lines);
+    } else {
+        worker->metrics.refused_connections[class]++;
+    }
+    write_failure(&failure, ret_header_lines);
     wire_format_find(SLICE("openai"))->write_error(&failure, ret_body);
 }

@@ -20,7 +20,8 @@ void answer_error(struct request *request);
 /* The class of a failed upstream call. */
 void request_fail_by_call(struct request *request);
 
-/* For requests that never became one: the server's on_refused. */
-void answer_refusal(void *owner, const struct http_error_info *error, struct slice request_id, struct buffer *ret_body);
+/* The server's on_refused: bytes that never became a request are counted; a request whose body is refused fails with its class. */
+void answer_refusal(void *owner, struct exchange *exchange, const struct http_error_info *error, struct buffer *ret_header_lines,
+                    struct buffer *ret_body);
 
 #endif

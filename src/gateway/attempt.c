@@ -11,10 +11,9 @@
 #include "http/body.h"
 #include "http/writer.h"
 
-/* Headers of the client that a provider may see. */
+/* Headers of the client that a provider may see as they are. */
 static const enum http_header_id forwarded[] = {
-    HTTP_HEADER_ACCEPT,     HTTP_HEADER_OPENAI_BETA, HTTP_HEADER_IDEMPOTENCY_KEY, HTTP_HEADER_TRACEPARENT,
-    HTTP_HEADER_TRACESTATE, HTTP_HEADER_RANGE,       HTTP_HEADER_CONTENT_TYPE,
+    HTTP_HEADER_ACCEPT, HTTP_HEADER_OPENAI_BETA, HTTP_HEADER_TRACEPARENT, HTTP_HEADER_TRACESTATE, HTTP_HEADER_RANGE,
 };
 
 /* Headers of the provider that the client may see. */
@@ -171,16 +170,57 @@ static void write_framing(const struct request *request, struct buffer *head, si
     }
 }
 
-static void write_head(const struct request *request, struct buffer *head, size_t body_length)
+static void copy_from_client(const struct request *request, enum http_header_id id, struct buffer *head)
+{
+    const struct http_headers *headers = &exchange_request(request->exchange)->headers;
+    const struct http_header *header = http_header_find(headers, id);
+    if (header && !http_header_is_hop_by_hop(headers, header))
+        copy_header(head, header);
+}
+
+/* A body that was read here is called what it was read as: with another character set, or parameters of its own, the provider might
+ * read something else. */
+static void write_content_type(const struct request *request, struct buffer *head)
+{
+    struct slice boundary = request->words.form_boundary;
+    if (request->words.document) {
+        http_write_header_text(head, "Content-Type", "application/json");
+    } else if (boundary.length > 0) {
+        const char *quote = http_is_token(boundary) ? "" : "\"";
+        buffer_print(head, "Content-Type: multipart/form-data; boundary=%s%.*s%s\r\n", quote, SLICE_ARGS(boundary), quote);
+    } else {
+        copy_from_client(request, HTTP_HEADER_CONTENT_TYPE, head);
+    }
+}
+
+/* At a provider that others use too, a key means only what it means for this API key: nobody gets another's answer by naming it. */
+static void write_idempotency_key(struct request *request, struct buffer *head)
+{
+    const struct http_headers *headers = &exchange_request(request->exchange)->headers;
+    const struct http_header *header = http_header_find(headers, HTTP_HEADER_IDEMPOTENCY_KEY);
+    if (!header || http_header_is_hop_by_hop(headers, header))
+        return;
+    if (snapshot_is_dedicated(request->provider, request->key->account)) {
+        copy_header(head, header);
+        return;
+    }
+    uint8_t digest[SECRET_DIGEST_BYTES];
+    char text[2 * SECRET_DIGEST_BYTES];
+    struct slice own = arena_print(&request->sending, "%.*s\n%.*s", SLICE_ARGS(request->key->id), SLICE_ARGS(header->value));
+    secret_digest(request->worker->digester, own, digest);
+    hex_encode(digest, sizeof(digest), text);
+    http_write_header(head, SLICE("Idempotency-Key"), slice_of(text, sizeof(text)));
+}
+
+static void write_head(struct request *request, struct buffer *head, size_t body_length)
 {
     const struct http_request_head *incoming = exchange_request(request->exchange);
     http_write_request_line(head, incoming->method_text, request->upstream_path);
     buffer_append(head, request->provider->header_lines); /* Host and the credential, made when the config was compiled */
-    for (size_t i = 0; i < ARRAY_LENGTH(forwarded); i++) {
-        const struct http_header *header = http_header_find(&incoming->headers, forwarded[i]);
-        if (header && !http_header_is_hop_by_hop(&incoming->headers, header))
-            copy_header(head, header);
-    }
+    for (size_t i = 0; i < ARRAY_LENGTH(forwarded); i++)
+        copy_from_client(request, forwarded[i], head);
+    write_content_type(request, head);
+    write_idempotency_key(request, head);
     http_write_header_text(head, "X-Client-Request-Id", request->id_text);
     write_framing(request, head, body_length);
     http_write_head_end(head);
@@ -196,6 +236,13 @@ static struct wire_edits edits_of(const struct request *request)
     };
 }
 
+/* What a GET carries is nobody's to read, and may be taken for another request. */
+static struct slice body_of(const struct request *request)
+{
+    bool has_none = request->endpoint->body == ENDPOINT_NO_BODY || exchange_request(request->exchange)->method == HTTP_GET;
+    return has_none ? SLICE("") : request->body;
+}
+
 /* Head and body as pieces that live in the request's arena. False: they do not fit. */
 static bool build(struct request *request)
 {
@@ -203,8 +250,8 @@ static bool build(struct request *request)
     size_t body_count = 0, body_length = 0;
     const struct wire_edits edits = edits_of(request);
     request->asks_usage_for_itself = edits.asks_usage;
-    if (!request->streams_body && !request->provider->format->edit_body(request->endpoint, &request->words, request->body, &edits,
-                                                                        &request->sending, &body, &body_count))
+    if (!request->streams_body && !request->provider->format->edit_body(request->endpoint, &request->words, body_of(request),
+                                                                        &edits, &request->sending, &body, &body_count))
         return false;
     for (size_t i = 0; i < body_count; i++)
         body_length += body[i].length;
@@ -219,6 +266,13 @@ static bool build(struct request *request)
     return !head->overflowed;
 }
 
+/* The client's deadline, but not beyond the provider's. */
+static uint64_t total_ms(const struct request *request)
+{
+    uint64_t most = request->provider->origin.total_ms;
+    return most > 0 && request->timeout_ms > most ? most : request->timeout_ms;
+}
+
 static bool start(struct request *request)
 {
     if (!build(request)) {
@@ -231,9 +285,10 @@ static bool start(struct request *request)
         .pieces = request->upstream_pieces,
         .piece_count = request->upstream_piece_count,
         .streams_body = request->streams_body,
-        .total_ms = request->timeout_ms,
+        .total_ms = total_ms(request),
     };
     request->was_attempted = true;
+    request->billed = FAILURE_BILLED_UNKNOWN; /* from here on; who knows better says so */
     request->call = client_start(request->worker->client, &call, &callbacks, request, &request->timings);
     if (request->streams_body)
         exchange_resume_body(request->exchange);

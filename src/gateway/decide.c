@@ -57,14 +57,40 @@ static bool read_purpose(struct request *request)
     return true;
 }
 
+/* Which of two counts is anybody's guess: one may be the client's and one that of a proxy in front. */
+static bool check_repeated(struct request *request)
+{
+    const struct http_headers *headers = &exchange_request(request->exchange)->headers;
+    size_t count = http_header_count(headers, HTTP_HEADER_X_AIRGATE_CLASS);
+    for (size_t i = 0; count > 1 && i < headers->count; i++) {
+        const struct http_header *header = &headers->list[i];
+        if (header->id == HTTP_HEADER_X_AIRGATE_CLASS && http_header_find_name(headers, header->name) != header)
+            return fail(request, FAILURE_BAD_PARAMETER, NULL,
+                        arena_print(request->arena, "The header %.*s stands twice; send one.", SLICE_ARGS(header->name)));
+    }
+    return true;
+}
+
 static bool read_headers(struct request *request)
 {
-    return read_purpose(request) && read_timeout(request) && read_personal(request, "x-airgate-user", &request->user) &&
+    return check_repeated(request) && read_purpose(request) && read_timeout(request) &&
+           read_personal(request, "x-airgate-user", &request->user) &&
            read_personal(request, "x-airgate-session", &request->session) &&
            read_personal(request, "x-airgate-tags", &request->tags);
 }
 
 /* --- body --- */
+
+/* Whether readers that decode a part's bytes by its Content-Type read what stands there. */
+static bool is_plain_text(struct slice content_type)
+{
+    static const char *const known[] = { "", "text/plain", "text/plain; charset=utf-8", "text/plain;charset=utf-8",
+                                         "text/plain; charset=us-ascii" };
+    for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+        if (slice_is_nocase(content_type, known[i]))
+            return true;
+    return false;
+}
 
 struct form_field {
     struct slice value; /* a view into the body */
@@ -76,7 +102,7 @@ static void read_form_event(const struct request *request, enum multipart_result
 {
     if (result == MULTIPART_PART) {
         field->is_open = slice_is(event->name, "model");
-        field->is_valid &= !(field->is_open && field->found) && !(field->is_open && event->has_filename);
+        field->is_valid &= !field->is_open || (!field->found && !event->has_filename && is_plain_text(event->content_type));
         field->found |= field->is_open;
     } else if (result == MULTIPART_DATA && field->is_open) {
         bool follows = field->value.length == 0 || field->value.bytes + field->value.length == event->data.bytes;
@@ -100,7 +126,7 @@ static bool read_form(struct request *request)
         return fail(request, FAILURE_BAD_PARAMETER, NULL, SLICE("The Content-Type of the form has no valid boundary."));
     struct multipart_reader *reader = arena_allocate(&request->sending, sizeof(*reader));
     multipart_reader_init(reader, request->words.form_boundary);
-    while (field.is_valid && rest.length > 0 && !multipart_reader_is_complete(reader)) {
+    while (field.is_valid && rest.length > 0) { /* to the last byte: a second form may stand behind the first */
         struct multipart_event event;
         size_t consumed = 0;
         enum multipart_result result = multipart_reader_feed(reader, rest, &consumed, &event);
@@ -108,7 +134,7 @@ static bool read_form(struct request *request)
         rest = slice_from(rest, consumed);
     }
     request->words.form_model = request->words.model = field.value;
-    return (field.is_valid && multipart_reader_is_complete(reader)) ||
+    return (field.is_valid && multipart_reader_is_complete(reader) && utf8_is_valid(field.value)) ||
            fail(request, FAILURE_BAD_PARAMETER, NULL,
                 SLICE("The form is broken, or names its model in a way that could be read in two."));
 }

@@ -51,6 +51,15 @@ static void hold_last(struct request *request, struct slice *pieces, size_t coun
         request->response_bytes += pieces[i].length;
 }
 
+/* What an endpoint that is never billed says of usage was used, and counted, before: by the request whose answer is looked at. */
+static void take_usage(struct request *request, const struct usage *usage)
+{
+    if (request->endpoint->cost == ENDPOINT_FREE)
+        return;
+    request->usage = *usage;
+    request->usage_source = USAGE_REPORTED;
+}
+
 static size_t total_length(const struct slice *pieces, size_t count)
 {
     size_t length = 0;
@@ -64,9 +73,9 @@ static size_t total_length(const struct slice *pieces, size_t count)
 static void read_tapped(struct request *request)
 {
     struct slice value;
-    if (json_tap_value(request->tap, TAP_USAGE, &value) &&
-        wire_format_of(request)->read_usage(value, request->arena, &request->usage))
-        request->usage_source = USAGE_REPORTED;
+    struct usage usage;
+    if (json_tap_value(request->tap, TAP_USAGE, &value) && wire_format_of(request)->read_usage(value, request->arena, &usage))
+        take_usage(request, &usage);
     if (json_tap_value(request->tap, TAP_MODEL, &value))
         request->served_model = wire_text(value, request->arena);
 }
@@ -129,23 +138,33 @@ static bool read_event(struct request *request, const struct sse_event *event)
     arena_init(&memory, loop_arena_pool(request->worker->loop), EVENT_MEMORY_BYTES);
     wire_format_of(request)->read_event(event->name, event->data, !request->model_read, &memory, &seen);
     request->model_read = true;
-    if (seen.has_usage) {
-        request->usage = seen.usage;
-        request->usage_source = USAGE_REPORTED;
-    }
+    if (seen.has_usage)
+        take_usage(request, &seen.usage);
     if (seen.model.length > 0 && request->served_model.length == 0)
         request->served_model = arena_copy(request->arena, seen.model);
     arena_done(&memory);
     if (seen.is_error)
         request->saw_error_event = true;
-    if (seen.is_end)
+    if (seen.is_end) {
         request->saw_end_event = true;
+        request->end_is_error = seen.is_error;
+    }
     return !(seen.is_usage_only && request->asks_usage_for_itself);
 }
 
 static bool is_inside(struct slice inner, struct slice outer)
 {
     return inner.bytes >= outer.bytes && inner.bytes + inner.length <= outer.bytes + outer.length;
+}
+
+/* Sends the event, holds it when it is the last one, or leaves it out. */
+static void relay_event(struct request *request, const struct sse_event *event, struct outgoing *outgoing)
+{
+    bool passes = read_event(request, event);
+    if (request->saw_end_event)
+        buffer_append(&request->held, event->raw);
+    else if (passes)
+        send_event(request, outgoing, event->raw);
 }
 
 static bool relay_events_of(struct request *request, struct slice piece, struct outgoing *outgoing)
@@ -157,11 +176,7 @@ static bool relay_events_of(struct request *request, struct slice piece, struct 
         if (result == SSE_TOO_LONG)
             return false;
         if (result == SSE_EVENT) {
-            bool passes = read_event(request, &event);
-            if (request->saw_end_event)
-                buffer_append(&request->held, event.raw);
-            else if (passes)
-                send_event(request, outgoing, event.raw);
+            relay_event(request, &event, outgoing);
             if (!is_inside(event.raw, piece))
                 flush(request, outgoing); /* joined bytes live only until the reader is fed again */
         }
@@ -172,16 +187,20 @@ static bool relay_events_of(struct request *request, struct slice piece, struct 
     return true;
 }
 
+/* There are providers that leave out the last blank line: what is left counts as an event, if it can be read as one. */
 static void end_of_events(struct request *request)
 {
     struct sse_event event;
     struct outgoing outgoing = { .count = 0 };
-    if (sse_reader_end(&request->events, &event) && read_event(request, &event))
-        send_event(request, &outgoing, event.raw);
+    struct buffer joined;
+    buffer_init(&joined, EVENT_MOST_BYTES);
+    if (sse_reader_end(&request->events, &event))
+        relay_event(request, &event, &outgoing);
     struct slice rest = sse_reader_rest(&request->events);
-    if (rest.length > 0)
-        send_event(request, &outgoing, rest);
+    if (rest.length > 0 && sse_parse_event(rest, !request->events.past_begin, &joined, &event))
+        relay_event(request, &event, &outgoing);
     flush(request, &outgoing);
+    buffer_done(&joined);
 }
 
 static enum stage_result relay_events(struct request *request, struct slice *pieces, size_t count, bool complete)

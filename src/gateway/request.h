@@ -125,6 +125,7 @@ struct request {
     struct buffer error_body;
     bool saw_end_event; /* [DONE] or its like */
     bool saw_error_event;
+    bool end_is_error;         /* the end event itself tells of the failure */
     struct buffer held;        /* the stream's last bytes, until the record is closed */
     struct slice *last_pieces; /* an answer's last bytes, until the record is closed */
     size_t last_piece_count;

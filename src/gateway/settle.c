@@ -24,17 +24,15 @@ static bool is_free(const struct request *request)
 
 enum stage_result settle_run(struct request *request)
 {
-    if (request->failure == FAILURE_CLIENT_CLOSED && request->was_attempted)
-        request->billed = FAILURE_BILLED_UNKNOWN;
     if (request->usage_source == USAGE_REPORTED) {
         request->billed = FAILURE_BILLED_MEASURED;
         find_price(request);
         request->charge = arena_allocate(request->arena, sizeof(*request->charge));
         request->is_priced = request->price && price_charge(request->price, &request->usage, request->charge);
     } else {
-        request->usage_source = is_free(request) ? USAGE_NONE : USAGE_UNKNOWN;
-        if (request->usage_source == USAGE_UNKNOWN)
-            request->billed = FAILURE_BILLED_UNKNOWN;
+        bool was_free = is_free(request);
+        request->usage_source = was_free ? USAGE_NONE : USAGE_UNKNOWN;
+        request->billed = was_free ? FAILURE_BILLED_NO : FAILURE_BILLED_UNKNOWN;
     }
     return STAGE_NEXT;
 }

@@ -1,6 +1,7 @@
 /* URLs, paths and queries. A percent sign is followed by two hex digits or the whole text is refused: no reader guesses. */
 #include "http/url.h"
 
+#include "base/text.h"
 #include "http/head.h"
 #include "http/internal.h"
 
@@ -51,13 +52,31 @@ static bool is_dot_segment(struct slice segment)
     return slice_is(name, ".") || slice_is(name, "..");
 }
 
+/* The length of the encoded character at `at`; 0 when there is no valid one. Outside of ASCII it is one of UTF-8: what readers make
+ * of other bytes (an overlong dot, say) is not known. */
+static size_t encoded_character(struct slice path, size_t at)
+{
+    char character[4];
+    int lead = encoded_byte(path, at);
+    size_t count = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    for (size_t i = 0; i < count; i++) {
+        size_t next = at + 3 * i;
+        int byte = next < path.length && path.bytes[next] == '%' ? encoded_byte(path, next) : -1;
+        if (!may_be_encoded(byte))
+            return 0;
+        character[i] = (char)byte;
+    }
+    return utf8_is_valid(slice_of(character, count)) ? 3 * count : 0;
+}
+
 static bool has_path_bytes_only(struct slice path)
 {
     for (size_t i = 0; i < path.length; i++) {
         if (path.bytes[i] == '%') {
-            if (!may_be_encoded(encoded_byte(path, i)))
+            size_t length = encoded_character(path, i);
+            if (length == 0)
                 return false;
-            i += 2;
+            i += length - 1;
         } else if (!(class_of(path.bytes[i]) & IN_PATH)) {
             return false;
         }

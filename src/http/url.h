@@ -22,7 +22,7 @@ bool MUST http_url_parse(struct slice text, struct http_url *ret_url, const char
 /* Every reader understands it in the same way: begins with '/', only the characters that RFC 3986 lets stand in a path, no empty
  * segment but the last, no "." or ".." segment however encoded or followed by a parameter, no broken percent sign, and nothing
  * encoded that need not be (letters, digits, '-', '.', '_') or that a second decoding would change (slash, backslash, percent sign,
- * control bytes). */
+ * control bytes), and encoded bytes above ASCII only as valid UTF-8. */
 bool http_path_is_canonical(struct slice path);
 
 /* Cuts the next name=value off *rest, still encoded. False at the end. Empty parts ("a&&b") are skipped; without '=' the value is

@@ -10,6 +10,8 @@
  * whole, and the peer means to keep it too. */
 #include "net/client_internal.h"
 
+#include <errno.h>
+
 enum { INPUT_BYTES = 4 * LOOP_SCRATCH_BYTES }; /* a head's limit, and what is read behind it */
 
 static void fail_bad(struct client_call *call, enum http_error error)
@@ -17,12 +19,24 @@ static void fail_bad(struct client_call *call, enum http_error error)
     client_call_fail(call, CLIENT_BAD_RESPONSE, http_error_info(error)->name);
 }
 
+/* What stands in the socket already would become the answer to the next call. Mostly the last read has shown that there is nothing;
+ * only else the kernel is asked. */
+static bool has_unread(const struct client_connection *connection)
+{
+    char byte;
+    if (!connection->may_have_unread)
+        return false;
+    ssize_t got = recv(stream_descriptor(connection->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return stream_has_pending(connection->stream) || got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 /* The answer is whole. left: bytes that stand behind it. */
 static void complete(struct client_connection *connection, const struct slice *pieces, size_t count, size_t left)
 {
     struct client_call *call = connection->call;
     const struct client_origin *origin = call->origin;
-    bool is_kept = connection->keeps_alive && left == 0 && client_call_is_sent(call) && !call->has_stopped_sending;
+    bool is_kept =
+        connection->keeps_alive && left == 0 && client_call_is_sent(call) && !call->has_stopped_sending && !has_unread(connection);
     client_call_end(call);
     buffer_clear(&connection->input); /* the bytes stay until the memory is used again */
     if (is_kept)
@@ -213,6 +227,7 @@ static void on_readable(struct client_connection *connection)
         on_end(connection, got);
         return;
     }
+    connection->may_have_unread = got == LOOP_SCRATCH_BYTES || stream_has_pending(connection->stream);
     if (buffer_length(&connection->input) == 0) {
         digest_scratch(connection, slice_of(scratch, (size_t)got));
     } else {
@@ -250,6 +265,7 @@ static void run_advance(struct loop_task *task)
     struct client_call *call = connection->call;
     if (!call || call->is_paused || connection->phase != CLIENT_BODY)
         return;
+    connection->may_have_unread = true;           /* nothing was read meanwhile */
     if (http_body_is_complete(&connection->body)) /* paused when the head came */
         complete(connection, NULL, 0, buffer_length(&connection->input));
     else

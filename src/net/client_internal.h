@@ -82,6 +82,7 @@ struct client_connection {
     bool was_used;               /* an answer was read from it */
     bool is_established;         /* bytes have gone through: TLS has been agreed on */
     bool keeps_alive;            /* says the answer that is being read */
+    bool may_have_unread;        /* something may stand in the socket that has been there longer than the last read */
 };
 
 struct client_call {

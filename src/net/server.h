@@ -27,8 +27,8 @@ struct server_limits {
     uint64_t header_timeout_ms;     /* 10 s from the first byte (or from accept), absolute */
     uint64_t idle_timeout_ms;       /* 75 s between requests of a kept connection */
     uint64_t body_grace_ms;         /* 10 s before the minimum rate counts */
-    uint64_t body_bytes_per_s;      /* 1 KiB/s at least, over the whole body: else 408 */
-    uint64_t write_stall_ms;        /* 30 s without the client taking a byte: cut */
+    uint64_t body_bytes_per_s;      /* 1 KiB/s at least, over the whole body: else 408; 0: no limit */
+    uint64_t write_stall_ms;        /* 30 s without the client taking a byte: cut; without a byte of a body: 408 */
     size_t connections;             /* per server; further ones wait in the kernel's queue */
     size_t connections_per_address; /* 0: no limit */
     size_t requests_per_connection; /* 0: no limit; then the answer says close */
@@ -46,10 +46,11 @@ struct server_callbacks {
     /* The client closed, reset, or stalled before the answer was complete, or the server had to end the exchange (bad or too long
      * body). Nothing that is written from then on goes anywhere. */
     void (*on_gone)(void *owner, struct exchange *exchange);
-    /* A request could not be accepted (malformed, too large, too slow): the body of the answer in the owner's dialect. error is a
-     * row of http's error table; request_id is what the client sent as x-request-id, or empty; append a JSON body to ret_body. May
-     * be NULL: then a plain JSON body is sent. */
-    void (*on_refused)(void *owner, const struct http_error_info *error, struct slice request_id, struct buffer *ret_body);
+    /* A request could not be accepted (malformed, too large, too slow): the answer in the owner's dialect. error is a row of http's
+     * error table. exchange: the one whose body is refused, before its on_gone; NULL when it never came to one. Append complete
+     * header lines and a JSON body. May be NULL: then a plain JSON body is sent. */
+    void (*on_refused)(void *owner, struct exchange *exchange, const struct http_error_info *error, struct buffer *ret_header_lines,
+                       struct buffer *ret_body);
 };
 
 struct server *server_new(struct loop *loop, const struct server_limits *limits, const struct server_callbacks *callbacks,

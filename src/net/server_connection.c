@@ -124,52 +124,57 @@ bool connection_can_discard(const struct connection *connection)
 
 /* --- refusing --- */
 
-static void write_refusal(struct connection *connection, const struct http_error_info *error, struct slice request_id,
+static void write_refusal(struct connection *connection, const struct http_error_info *error, struct buffer *ret_header_lines,
                           struct buffer *ret_body)
 {
     const struct server *server = connection->server;
     if (server->callbacks.on_refused)
-        server->callbacks.on_refused(server->owner, error, request_id, ret_body);
+        server->callbacks.on_refused(server->owner, connection->exchange, error, ret_header_lines, ret_body);
     else
         (void)buffer_print(ret_body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}", error->name, error->message);
 }
 
-static enum output_result send_refusal(struct connection *connection, const struct http_error_info *error, struct slice body,
-                                       bool is_head_request)
+static enum output_result send_refusal(struct connection *connection, const struct http_error_info *error,
+                                       struct slice header_lines, struct slice body, bool is_head_request)
 {
     char head[512];
     struct slice date = loop_http_date(connection->loop);
     int length = snprintf(head, sizeof(head),
                           "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nDate: %.*s\r\nConnection: close\r\n"
-                          "Content-Length: %zu\r\n\r\n",
+                          "Content-Length: %zu\r\n",
                           error->status, http_reason_phrase(error->status), SLICE_ARGS(date), body.length);
     invariant(length > 0 && (size_t)length < sizeof(head));
-    struct slice pieces[2] = { slice_of(head, (size_t)length), is_head_request ? SLICE("") : body };
+    struct slice pieces[] = { slice_of(head, (size_t)length), header_lines, SLICE("\r\n"), is_head_request ? SLICE("") : body };
     return output_send(connection, pieces, ARRAY_LENGTH(pieces));
+}
+
+static struct slice bytes_of(const struct buffer *buffer)
+{
+    return buffer_length(buffer) > 0 ? buffer_slice(buffer) : SLICE("");
 }
 
 /* The server's own last answer. If the owner has begun to answer already, all that is left is to cut. */
 static void refuse(struct connection *connection, enum http_error reason)
 {
-    enum { BODY_MOST_BYTES = 16384 };
+    enum { HEADERS_MOST_BYTES = 16384, BODY_MOST_BYTES = 16384 };
     const struct http_error_info *error = http_error_info(reason);
     struct exchange *exchange = connection->exchange;
-    struct buffer body;
+    struct buffer header_lines, body;
     LOG_DEBUG("request_refused", log_text("reason", error->name), log_uint("status", error->status));
     if (exchange && exchange->is_started) {
         connection_lose(connection);
         return;
     }
+    buffer_init(&header_lines, HEADERS_MOST_BYTES);
     buffer_init(&body, BODY_MOST_BYTES);
-    write_refusal(connection, error,
-                  exchange ? http_header_value(&exchange->request->headers, HTTP_HEADER_X_REQUEST_ID) : SLICE(""), &body);
+    write_refusal(connection, error, &header_lines, &body);
     bool is_head_request = exchange && exchange->request->method == HTTP_HEAD;
     if (exchange)
         exchange_part(exchange, true);
     connection->phase = PHASE_REFUSED;
     loop_timer_disarm(connection->loop, &connection->timer);
-    struct slice text = buffer_length(&body) > 0 ? buffer_slice(&body) : SLICE("");
-    enum output_result result = send_refusal(connection, error, text, is_head_request);
+    enum output_result result = send_refusal(connection, error, bytes_of(&header_lines), bytes_of(&body), is_head_request);
+    buffer_done(&header_lines);
     buffer_done(&body);
     if (result == OUTPUT_FAILED)
         connection_close(connection, true);
@@ -323,6 +328,20 @@ static void tell_body(struct connection *connection, struct slice bytes, bool is
         server->callbacks.on_body(server->owner, exchange, exchange_collected(exchange), true);
 }
 
+/* Bytes pay for time at the minimum rate, but nobody can pay for a long silence in advance: else a body sent at once but for its
+ * last byte would be held for hours. */
+static void pay_for_time(struct connection *connection, size_t bytes)
+{
+    const struct server_limits *limits = &connection->server->limits;
+    uint64_t most = size_max(limits->write_stall_ms, limits->body_grace_ms) * 1000000;
+    uint64_t latest = loop_now_ns(connection->loop) + most, *due = &connection->exchange->body_due_ns, paid;
+    if (limits->body_bytes_per_s == 0 || __builtin_mul_overflow((uint64_t)bytes, UINT64_C(1000000000), &paid))
+        return;
+    *due += paid / limits->body_bytes_per_s;
+    if (*due > latest)
+        *due = latest;
+}
+
 static bool step_body(struct connection *connection, struct slice *rest)
 {
     struct slice piece = SLICE("");
@@ -339,6 +358,7 @@ static bool step_body(struct connection *connection, struct slice *rest)
     }
     *rest = slice_from(*rest, consumed);
     bool is_complete = http_body_is_complete(&connection->body);
+    pay_for_time(connection, count > 0 ? piece.length : 0);
     tell_body(connection, count > 0 ? piece : SLICE(""), is_complete);
     return consumed > 0 || is_complete;
 }
@@ -358,27 +378,16 @@ static bool step_discard(struct connection *connection, struct slice *rest)
     return true;
 }
 
-/* When a body that came at the minimum rate so far would fall below it; 0: it has. */
-static uint64_t time_to_slow_ms(const struct connection *connection)
-{
-    enum { SHORTEST_CHECK_MS = 250 };
-    const struct server_limits *limits = &connection->server->limits;
-    uint64_t elapsed_ms = (loop_now_ns(connection->loop) - connection->exchange->body_started_ns) / 1000000;
-    uint64_t paid_ms =
-        limits->body_bytes_per_s == 0 ? UINT64_MAX / 2 : connection->body.decoded_bytes / limits->body_bytes_per_s * 1000;
-    uint64_t allowed_ms = size_max(paid_ms, limits->body_grace_ms);
-    if (elapsed_ms >= allowed_ms)
-        return 0;
-    return size_max(allowed_ms - elapsed_ms, SHORTEST_CHECK_MS);
-}
-
 static void watch_body_rate(struct connection *connection)
 {
-    uint64_t wait_ms = time_to_slow_ms(connection);
-    if (wait_ms == 0)
+    enum { SHORTEST_CHECK_MS = 250 };
+    uint64_t now = loop_now_ns(connection->loop), due = connection->exchange->body_due_ns;
+    if (connection->server->limits.body_bytes_per_s == 0)
+        return;
+    if (now >= due)
         refuse(connection, HTTP_BODY_TIMEOUT);
     else
-        arm(connection, wait_ms);
+        arm(connection, size_max((due - now + 999999) / 1000000, SHORTEST_CHECK_MS));
 }
 
 /* --- bytes --- */

@@ -122,7 +122,7 @@ static void ask_for_body(struct exchange *exchange, enum body_mode mode, uint64_
     if (!connection)
         return;
     http_body_init(&connection->body, request->framing, request->content_length, maximum_bytes);
-    exchange->body_started_ns = loop_now_ns(connection->loop);
+    exchange->body_due_ns = loop_now_ns(connection->loop) + exchange->server->limits.body_grace_ms * 1000000;
     bool is_too_long = request->framing == HTTP_FRAMING_LENGTH && request->content_length > maximum_bytes;
     if (request->expects_continue && !exchange->is_started && !is_too_long) {
         struct slice go_on = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
@@ -166,7 +166,7 @@ void exchange_resume_body(struct exchange *exchange)
         return;
     exchange->is_body_paused = false;
     if (exchange->connection) {
-        exchange->body_started_ns +=
+        exchange->body_due_ns +=
             loop_now_ns(exchange->connection->loop) - exchange->body_paused_ns; /* the pause was not the client's */
         connection_wake(exchange->connection);
     }

@@ -105,7 +105,8 @@ struct exchange {
     char *collected;                   /* content_length bytes; NULL: chunked, in collected_chunks */
     size_t collected_length;
     struct buffer collected_chunks;
-    uint64_t body_started_ns, body_paused_ns;
+    uint64_t body_due_ns; /* when more of the body must have come; every byte moves it */
+    uint64_t body_paused_ns;
     /* the answer */
     struct slice answer_head; /* not sent yet */
     uint64_t length_left;

@@ -265,13 +265,14 @@ static bool segment_matches(struct slice *pattern, struct slice *path)
 static bool pattern_matches(const char *pattern_text, struct slice path)
 {
     struct slice pattern = slice_text(pattern_text);
+    bool is_open_ended = path.length > 0 && path.bytes[path.length - 1] == '/'; /* another path to many a provider */
     while (pattern.length > 0 && path.length > 0) {
         if (slice_is(pattern, "**"))
             return true;
         if (!segment_matches(&pattern, &path))
             return false;
     }
-    return pattern.length == 0 && path.length == 0;
+    return pattern.length == 0 && path.length == 0 && !is_open_ended;
 }
 
 static bool takes_method(const struct endpoint *row, struct slice method)

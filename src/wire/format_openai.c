@@ -6,9 +6,13 @@
  *
  * Sources: OpenAI API reference and the types of the official SDK (chat.completions, responses, images, audio). */
 #include "json/writer.h"
+#include "wire/openai_state.h"
 #include "wire/wire.h"
 
 enum { MODEL_MOST_BYTES = 256, USER_MOST_BYTES = 512 };
+
+/* Of tokens or seconds in one answer; sums over many stay far from what their type holds. */
+#define LARGEST_TOTAL (UINT64_C(1) << 40)
 
 /* --- requests --- */
 
@@ -31,6 +35,28 @@ static bool parse_body(struct slice body, struct arena *arena, struct wire_words
     if (!json_is(json_root(words->document), JSON_OBJECT))
         return refuse(ret_problem, FAILURE_BAD_JSON, NULL, SLICE("The request body must be a JSON object."));
     return true;
+}
+
+/* A member that is almost called like one of these would be taken for it by some providers, and not by us. */
+static bool check_names(const struct json_document *document, const struct json_node *object, const char *const *names,
+                        const char *const *parameters, size_t count, struct arena *arena, struct wire_problem *ret_problem)
+{
+    for (const struct json_node *node = json_first(document, object); node; node = json_next(document, node))
+        for (size_t i = 0; i < count; i++)
+            if (openai_is_almost_named(document, node, names[i], arena))
+                return refuse(ret_problem, FAILURE_BAD_PARAMETER, parameters[i],
+                              arena_print(arena,
+                                          "A member is called almost like `%s`, and some providers would take it for that: write "
+                                          "it in lower case, with its underscores.",
+                                          parameters[i]));
+    return true;
+}
+
+static bool check_root_names(const struct wire_words *words, struct arena *arena, struct wire_problem *ret_problem)
+{
+    static const char *const names[] = { "model",      "stream",       "stream_options",       "store", "user",
+                                         "background", "conversation", "previous_response_id", "prompt" };
+    return check_names(words->document, json_root(words->document), names, names, ARRAY_LENGTH(names), arena, ret_problem);
 }
 
 static const struct json_node *member(const struct wire_words *words, const char *name)
@@ -60,40 +86,21 @@ static bool read_flag(struct wire_words *words, const char *name, struct arena *
     return true;
 }
 
-static bool read_stream_options(struct wire_words *words, struct wire_problem *ret_problem)
+static bool read_stream_options(struct wire_words *words, struct arena *arena, struct wire_problem *ret_problem)
 {
+    static const char *const names[] = { "include_usage" }, *const parameters[] = { "stream_options.include_usage" };
     const struct json_node *options = member(words, "stream_options");
     if (!options)
         return true;
     if (!json_is(options, JSON_OBJECT))
         return refuse(ret_problem, FAILURE_BAD_PARAMETER, "stream_options", SLICE("`stream_options` must be an object."));
+    if (!check_names(words->document, options, names, parameters, ARRAY_LENGTH(names), arena, ret_problem))
+        return false;
     const struct json_node *include = json_member(words->document, options, "include_usage");
     if (include && !json_is(include, JSON_NULL) && !json_bool(include, &words->wants_stream_usage))
-        return refuse(ret_problem, FAILURE_BAD_PARAMETER, "stream_options.include_usage",
+        return refuse(ret_problem, FAILURE_BAD_PARAMETER, parameters[0],
                       SLICE("`stream_options.include_usage` must be true or false."));
     return true;
-}
-
-/* Fields that point to what is kept at the provider. */
-static const char *const state_fields[] = { "previous_response_id", "conversation", "prompt" };
-
-/* The same at any depth of the input: files, stores and items that only their id names. A schema may describe a property of that
- * name; only a text or a list of texts is an id. */
-static const char *const state_ids[] = { "file_id", "file_ids", "vector_store_ids", "container_id" };
-
-static const char *find_state_id(const struct json_document *document)
-{
-    for (size_t i = 0; i < document->count; i++) {
-        const struct json_node *node = &document->nodes[i];
-        if (!node->has_key || (node->type != JSON_STRING && node->type != JSON_ARRAY))
-            continue;
-        for (size_t j = 0; j < ARRAY_LENGTH(state_ids); j++)
-            if (json_key_is(document, node, state_ids[j]))
-                return state_ids[j];
-        if (json_key_is(document, node, "type") && json_string_is(document, node, "item_reference"))
-            return "input";
-    }
-    return NULL;
 }
 
 static bool read_state(const struct endpoint *endpoint, struct wire_words *words, struct arena *arena,
@@ -108,11 +115,7 @@ static bool read_state(const struct endpoint *endpoint, struct wire_words *words
     bool is_responses = slice_is(slice_text(endpoint->capability), "responses");
     words->stores = stores || in_background;
     words->store_is_default = is_responses && slice_is(slice_text(endpoint->name), "responses") && !member(words, "store");
-    for (size_t i = 0; is_responses && i < ARRAY_LENGTH(state_fields); i++)
-        if (member(words, state_fields[i]))
-            words->state_field = state_fields[i];
-    if (!words->state_field)
-        words->state_field = find_state_id(words->document);
+    words->state_field = openai_find_state(words->document, is_responses);
     return true;
 }
 
@@ -120,38 +123,20 @@ static bool read_words(const struct endpoint *endpoint, struct slice body, struc
                        struct wire_problem *ret_problem)
 {
     struct wire_words words = { 0 };
-    if (!parse_body(body, arena, &words, ret_problem) ||
+    if (!parse_body(body, arena, &words, ret_problem) || !check_root_names(&words, arena, ret_problem) ||
         !read_text(&words, "model", MODEL_MOST_BYTES, arena, &words.model, ret_problem) ||
         !read_text(&words, "user", USER_MOST_BYTES, arena, &words.user, ret_problem) ||
         !read_state(endpoint, &words, arena, ret_problem))
         return false;
     if (endpoint->may_stream && !read_flag(&words, "stream", arena, &words.wants_stream, ret_problem))
         return false;
-    if (endpoint->asks_stream_usage && !read_stream_options(&words, ret_problem))
+    if (endpoint->asks_stream_usage && !read_stream_options(&words, arena, ret_problem))
         return false;
     *ret_words = words;
     return true;
 }
 
 /* --- edits --- */
-
-static void edit_stream_usage(const struct wire_words *words, struct json_edit *edit)
-{
-    const struct json_node *root = json_root(words->document), *options = json_member(words->document, root, "stream_options");
-    if (!options) {
-        json_edit_add(edit, root, SLICE("stream_options"), SLICE("{\"include_usage\":true}"));
-        return;
-    }
-    if (!json_is(options, JSON_OBJECT)) {
-        json_edit_replace(edit, options, SLICE("{\"include_usage\":true}"));
-        return;
-    }
-    const struct json_node *include = json_member(words->document, options, "include_usage");
-    if (include)
-        json_edit_replace(edit, include, SLICE("true"));
-    else
-        json_edit_add(edit, options, SLICE("include_usage"), SLICE("true"));
-}
 
 static struct slice quoted(struct slice text, struct arena *arena)
 {
@@ -163,15 +148,34 @@ static struct slice quoted(struct slice text, struct arena *arena)
     return copy;
 }
 
+/* A member of the root gets another value, or comes to be. */
+static void edit_member(const struct wire_words *words, const char *name, struct slice value, struct json_edit *edit)
+{
+    const struct json_node *root = json_root(words->document), *node = json_member(words->document, root, name);
+    if (node)
+        json_edit_replace(edit, node, value);
+    else
+        json_edit_add(edit, root, slice_text(name), value);
+}
+
 static void edit_model(const struct wire_words *words, struct slice model, struct arena *arena, struct json_edit *edit)
 {
-    const struct json_node *node = json_member(words->document, json_root(words->document), "model");
-    if (model.length == 0 || slice_equal(model, words->model))
+    if (model.length > 0 && !slice_equal(model, words->model))
+        edit_member(words, "model", quoted(model, arena), edit);
+}
+
+static void edit_stream_usage(const struct wire_words *words, struct json_edit *edit)
+{
+    const struct json_node *options = json_member(words->document, json_root(words->document), "stream_options");
+    if (!json_is(options, JSON_OBJECT)) {
+        edit_member(words, "stream_options", SLICE("{\"include_usage\":true}"), edit);
         return;
-    if (node)
-        json_edit_replace(edit, node, quoted(model, arena));
+    }
+    const struct json_node *include = json_member(words->document, options, "include_usage");
+    if (include)
+        json_edit_replace(edit, include, SLICE("true"));
     else
-        json_edit_add(edit, json_root(words->document), SLICE("model"), quoted(model, arena));
+        json_edit_add(edit, options, SLICE("include_usage"), SLICE("true"));
 }
 
 /* A form: the value of its model field is replaced, or the field put before the others. */
@@ -210,7 +214,7 @@ static bool edit_body(const struct endpoint *endpoint, const struct wire_words *
     if (edits->asks_usage)
         edit_stream_usage(words, &edit);
     if (edits->forbids_store)
-        json_edit_add(&edit, json_root(words->document), SLICE("store"), SLICE("false"));
+        edit_member(words, "store", SLICE("false"), &edit);
     json_edit_pieces(&edit, arena, ret_pieces, ret_count);
     return true;
 }
@@ -229,10 +233,21 @@ static uint64_t number(const struct usage_reader *reader, const struct json_node
     return value;
 }
 
+static bool is_said(const struct json_node *node)
+{
+    return node && !json_is(node, JSON_NULL);
+}
+
 static const struct json_node *first_of(const struct usage_reader *reader, const char *name, const char *other)
 {
     const struct json_node *node = json_member(reader->document, reader->usage, name);
-    return node ? node : json_member(reader->document, reader->usage, other);
+    return is_said(node) ? node : json_member(reader->document, reader->usage, other);
+}
+
+/* False: it is no number that can be believed (negative, broken, absurd), so the usage is not known. */
+static bool read_total(const struct json_document *document, const struct json_node *node, uint64_t *ret_total)
+{
+    return json_uint64(document, node, ret_total) && *ret_total <= LARGEST_TOTAL;
 }
 
 static uint64_t minus(uint64_t total, uint64_t part, bool *is_sound)
@@ -272,29 +287,34 @@ static bool split_output(const struct usage_reader *reader, uint64_t total, stru
     return is_sound;
 }
 
+static bool read_tokens(struct usage_reader *reader, const struct json_node *input_node, const struct json_node *output_node,
+                        struct usage *usage)
+{
+    uint64_t input = 0, output = 0;
+    if ((is_said(input_node) && !read_total(reader->document, input_node, &input)) ||
+        (is_said(output_node) && !read_total(reader->document, output_node, &output)))
+        return false;
+    reader->input = first_of(reader, "prompt_tokens_details", "input_tokens_details");
+    if (!reader->input)
+        reader->input = json_member(reader->document, reader->usage, "input_token_details");
+    reader->output = first_of(reader, "completion_tokens_details", "output_tokens_details");
+    *usage = (struct usage){ 0 };
+    if (!split_input(reader, input, usage) || !split_output(reader, output, usage))
+        *usage = (struct usage){ .amounts = { [USAGE_INPUT] = input, [USAGE_OUTPUT] = output } };
+    return true;
+}
+
 static bool read_usage_node(const struct json_document *document, const struct json_node *node, struct usage *ret_usage)
 {
     struct usage_reader reader = { .document = document, .usage = node };
-    struct usage usage = { 0 };
-    uint64_t input = 0, output = 0, seconds = 0;
-    if (!json_is(node, JSON_OBJECT))
+    const struct json_node *input = first_of(&reader, "prompt_tokens", "input_tokens");
+    const struct json_node *output = first_of(&reader, "completion_tokens", "output_tokens");
+    uint64_t seconds;
+    if (is_said(input) || is_said(output))
+        return read_tokens(&reader, input, output, ret_usage);
+    if (!read_total(document, json_member(document, node, "seconds"), &seconds))
         return false;
-    reader.input = first_of(&reader, "prompt_tokens_details", "input_tokens_details");
-    if (!reader.input)
-        reader.input = json_member(document, node, "input_token_details");
-    reader.output = first_of(&reader, "completion_tokens_details", "output_tokens_details");
-    bool has_input = json_uint64(document, first_of(&reader, "prompt_tokens", "input_tokens"), &input);
-    bool has_output = json_uint64(document, first_of(&reader, "completion_tokens", "output_tokens"), &output);
-    if (json_uint64(document, json_member(document, node, "seconds"), &seconds) && seconds < UINT64_MAX / 1000 && !has_input) {
-        usage.amounts[USAGE_AUDIO_MS] = seconds * 1000;
-        *ret_usage = usage;
-        return true;
-    }
-    if (!has_input && !has_output)
-        return false;
-    if (!split_input(&reader, input, &usage) || !split_output(&reader, output, &usage))
-        usage = (struct usage){ .amounts = { [USAGE_INPUT] = input, [USAGE_OUTPUT] = output } };
-    *ret_usage = usage;
+    *ret_usage = (struct usage){ .amounts = { [USAGE_AUDIO_MS] = seconds * 1000 } };
     return true;
 }
 
@@ -307,16 +327,16 @@ static bool read_usage(struct slice usage_text, struct arena *arena, struct usag
 
 /* --- events --- */
 
-/* Whether the text has a member "usage" whose value is an object: a quick look before the event is parsed. */
-static bool may_have_usage(struct slice data)
+/* Whether the text has a member of this name (given with its quotes) whose value may begin like that: a quick look before the event
+ * is parsed. What stands inside of a string has its quotes escaped. */
+static bool may_have(struct slice data, struct slice quoted_name, const char *first_bytes)
 {
-    struct slice needle = SLICE("\"usage\"");
-    for (size_t at; (at = slice_find(data, needle)) != SIZE_MAX;) {
-        data = slice_from(data, at + needle.length);
+    for (size_t at; (at = slice_find(data, quoted_name)) != SIZE_MAX;) {
+        data = slice_from(data, at + quoted_name.length);
         size_t i = 0;
         while (i < data.length && (data.bytes[i] == ' ' || data.bytes[i] == ':' || data.bytes[i] == '\t' || data.bytes[i] == '\n'))
             i++;
-        if (i < data.length && data.bytes[i] == '{')
+        if (i < data.length && data.bytes[i] && strchr(first_bytes, data.bytes[i]))
             return true;
     }
     return false;
@@ -347,27 +367,28 @@ static void read_event_body(const struct json_document *document, struct arena *
     if (!json_is(usage, JSON_OBJECT))
         usage = json_member(document, response, "usage");
     event->has_usage = usage && read_usage_node(document, usage, &event->usage);
-    event->is_usage_only = event->has_usage && json_is(choices, JSON_ARRAY) && choices->count == 0;
     const struct json_node *model_node = json_member(document, root, "model");
     if (json_string(document, model_node ? model_node : json_member(document, response, "model"), arena, &model))
         event->model = model;
     const struct json_node *error = json_member(document, root, "error");
     if (json_is(error, JSON_OBJECT) || json_is(error, JSON_STRING))
         event->is_error = true;
+    bool has_choices = choices && !json_is(choices, JSON_NULL) && !(json_is(choices, JSON_ARRAY) && choices->count == 0);
+    event->is_usage_only = event->has_usage && !has_choices && !event->is_error && !json_member(document, root, "type");
 }
 
 static void read_event(struct slice name, struct slice data, bool is_first, struct arena *arena, struct wire_event *ret_event)
 {
     struct wire_event event = { 0 };
-    if (slice_is(data, "[DONE]")) {
+    if (slice_starts_with(data, SLICE("[DONE]"))) { /* as the official SDKs compare */
         event.is_end = true;
     } else {
         if (name.length > 0)
             read_event_name(name, &event);
         struct json_document document;
         struct json_error error;
-        bool looks_like_error = slice_starts_with(data, SLICE("{\"error\""));
-        if ((is_first || looks_like_error || may_have_usage(data)) && json_read(arena, data, NULL, &document, &error))
+        bool is_of_interest = is_first || may_have(data, SLICE("\"usage\""), "{") || may_have(data, SLICE("\"error\""), "{\"");
+        if (is_of_interest && json_read(arena, data, NULL, &document, &error))
             read_event_body(&document, arena, &event);
     }
     *ret_event = event;

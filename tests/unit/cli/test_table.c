@@ -23,6 +23,22 @@ static void test_alignment(void **state)
     arena_done(&arena);
 }
 
+static void test_texts_do_not_steer_the_terminal(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct text_table table;
+    struct buffer page;
+    arena_init(&arena, NULL, 1 << 20);
+    buffer_init(&page, 1 << 16);
+    text_table_init(&table, &arena, titles, is_number, 2);
+    text_table_add(&table, (const struct slice[]){ SLICE("\x1b[2J\x7f\r\n\t\xc2\x9b\xc3\xa4\xc2\xa0"), SLICE("1") });
+    text_table_print(&table, &page);
+    assert_slice(buffer_slice(&page), "name          cost\n?[2J??????\xc3\xa4\xc2\xa0     1\n");
+    buffer_done(&page);
+    arena_done(&arena);
+}
+
 static void test_csv(void **state)
 {
     (void)state;
@@ -42,6 +58,7 @@ static void test_csv(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_alignment), cmocka_unit_test(test_csv) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_alignment), cmocka_unit_test(test_texts_do_not_steer_the_terminal),
+                                        cmocka_unit_test(test_csv) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

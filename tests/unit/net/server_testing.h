@@ -28,7 +28,7 @@ struct site {
     bool dialect_refusals;
     int requests, gone, drained, blocked, completed, refused;
     enum http_error last_refusal;
-    char last_refused_id[32];
+    const struct exchange *last_refused_exchange; /* only to compare */
     struct act *held;
     bool keeps_gone; /* does not release what has gone */
 };
@@ -223,13 +223,14 @@ static inline void site_on_gone(void *owner, struct exchange *exchange)
     act_soon(exchange_user(exchange), ACT_GONE);
 }
 
-static inline void site_on_refused(void *owner, const struct http_error_info *error, struct slice request_id,
-                                   struct buffer *ret_body)
+static inline void site_on_refused(void *owner, struct exchange *exchange, const struct http_error_info *error,
+                                   struct buffer *ret_header_lines, struct buffer *ret_body)
 {
     struct site *site = owner;
     site->refused++;
     site->last_refusal = error->error;
-    (void)snprintf(site->last_refused_id, sizeof(site->last_refused_id), "%.*s", SLICE_ARGS(request_id));
+    site->last_refused_exchange = exchange;
+    (void)buffer_print(ret_header_lines, "x-dialect: %s\r\n", error->name);
     (void)buffer_print(ret_body, "{\"dialect\":\"%s\"}", error->name);
 }
 

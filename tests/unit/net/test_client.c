@@ -214,6 +214,62 @@ static void test_bytes_behind_an_answer_poison_the_connection(void **state)
     world_end(&world);
 }
 
+/* An answer may end with the very last byte of a read; what stands behind it is then still in the socket, and must not become the
+ * answer to whoever waits for the connection. */
+static void test_bytes_that_were_not_read_yet_poison_too(void **state)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 65494\r\n\r\n",
+                      stray[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno";
+    static char answer[LOOP_SCRATCH_BYTES + sizeof(stray)];
+    struct world world = world_new();
+    struct caller first = { 0 }, second = { 0 };
+    (void)state;
+    assert_int_equal(sizeof(head) - 1 + 65494, LOOP_SCRATCH_BYTES);
+    memset(answer, 'x', sizeof(answer));
+    memcpy(answer, head, sizeof(head) - 1);
+    memcpy(answer + LOOP_SCRATCH_BYTES, stray, sizeof(stray));
+    world.origin.most_connections = 1;
+    caller_get(&first, &world);
+    struct peer peer = origin_accept_request(&world);
+    caller_get(&second, &world);
+    peer_send_bytes(&peer, slice_of(answer, sizeof(answer) - 1));
+    turn_until(world.loop, caller_has_ended(&first));
+    assert_int_equal(first.completes, 1);
+    assert_int_equal(buffer_length(&first.body), 65494);
+    struct peer other = origin_accept_request(&world);
+    peer_send(&other, ok_answer);
+    caller_expect_answer(&second, 200, "ok");
+    peer_close(&peer);
+    peer_close(&other);
+    caller_done(&first);
+    caller_done(&second);
+    world_end(&world);
+}
+
+static void test_bytes_that_came_in_a_pause_poison_too(void **state)
+{
+    struct world world = world_new();
+    struct caller first = { .pauses_on_head = true }, second = { 0 };
+    (void)state;
+    world.origin.most_connections = 1;
+    caller_get(&first, &world);
+    struct peer peer = origin_accept_request(&world);
+    caller_get(&second, &world);
+    peer_send(&peer, ok_answer);
+    turn_until(world.loop, first.heads == 1);
+    peer_send(&peer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+    client_resume(first.call);
+    caller_expect_answer(&first, 200, "ok");
+    struct peer other = origin_accept_request(&world);
+    peer_send(&other, ok_answer);
+    caller_expect_answer(&second, 200, "ok");
+    peer_close(&peer);
+    peer_close(&other);
+    caller_done(&first);
+    caller_done(&second);
+    world_end(&world);
+}
+
 static void test_idle_connections_go_in_time(void **state)
 {
     struct world world = world_new();
@@ -482,6 +538,8 @@ int main(void)
         cmocka_unit_test(test_an_idle_connection_that_closes_is_dropped),
         cmocka_unit_test(test_a_byte_on_an_idle_connection_drops_it),
         cmocka_unit_test(test_bytes_behind_an_answer_poison_the_connection),
+        cmocka_unit_test(test_bytes_that_were_not_read_yet_poison_too),
+        cmocka_unit_test(test_bytes_that_came_in_a_pause_poison_too),
         cmocka_unit_test(test_idle_connections_go_in_time),
         cmocka_unit_test(test_the_peers_keep_alive_is_heeded),
         cmocka_unit_test(test_only_so_many_idle_ones),
