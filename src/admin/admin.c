@@ -58,28 +58,53 @@ static void show_ready(struct admin *admin, struct exchange *exchange)
         answer(exchange, 200, "text/plain", SLICE("ok\n"));
 }
 
-static void print_seconds(struct buffer *page, const char *name, const char *help, uint64_t nanoseconds)
+/* What the bookkeeper counts in whole numbers. */
+static const struct {
+    const char *name, *type, *help;
+    size_t offset;
+} bookkeeper_numbers[] = {
+    { "airgate_records_folded_total", "counter", "Records written to the store by this process.",
+      offsetof(struct bookkeeper_statistics, folded_records) },
+    { "airgate_fold_batches_total", "counter", "Transactions of the bookkeeper.", offsetof(struct bookkeeper_statistics, batches) },
+    { "airgate_fold_failures_total", "counter", "Transactions that failed and are tried again.",
+      offsetof(struct bookkeeper_statistics, failed_batches) },
+    { "airgate_records_interrupted_total", "counter", "Requests found open in the journal of a dead process.",
+      offsetof(struct bookkeeper_statistics, interrupted_records) },
+    { "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down.",
+      offsetof(struct bookkeeper_statistics, lost_entries) },
+    { "airgate_journal_backlog_bytes", "gauge", "Journal bytes that are not in the store yet.",
+      offsetof(struct bookkeeper_statistics, backlog_bytes) },
+};
+
+/* The rest, each printed in its own way. */
+static const struct metric {
+    const char *name, *type, *help;
+} bookkeeper_cpu = { "airgate_bookkeeper_cpu_seconds_total", "counter", "CPU time of the bookkeeper." },
+  process_cpu = { "process_cpu_seconds_total", "counter", "CPU time of the process." },
+  build_info = { "airgate_build_info", "gauge", "The version." };
+
+static void print_head(struct buffer *page, const struct metric *metric)
 {
-    buffer_print(page, "# HELP %s %s\n# TYPE %s counter\n%s %llu.%09llu\n", name, help, name, name,
-                 (unsigned long long)(nanoseconds / 1000000000), (unsigned long long)(nanoseconds % 1000000000));
+    buffer_print(page, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name, metric->type);
+}
+
+static void print_seconds(struct buffer *page, const struct metric *metric, uint64_t nanoseconds)
+{
+    print_head(page, metric);
+    buffer_print(page, "%s %llu.%09llu\n", metric->name, (unsigned long long)(nanoseconds / 1000000000),
+                 (unsigned long long)(nanoseconds % 1000000000));
 }
 
 static void print_bookkeeper(struct admin *admin, struct buffer *page)
 {
     struct bookkeeper_statistics statistics;
     bookkeeper_statistics(admin->bookkeeper, &statistics);
-    metrics_print_number(page, "airgate_records_folded_total", "counter", "Records written to the store by this process.",
-                         statistics.folded_records);
-    metrics_print_number(page, "airgate_fold_batches_total", "counter", "Transactions of the bookkeeper.", statistics.batches);
-    metrics_print_number(page, "airgate_fold_failures_total", "counter", "Transactions that failed and are tried again.",
-                         statistics.failed_batches);
-    metrics_print_number(page, "airgate_records_interrupted_total", "counter",
-                         "Requests found open in the journal of a dead process.", statistics.interrupted_records);
-    metrics_print_number(page, "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down.",
-                         statistics.lost_entries);
-    metrics_print_number(page, "airgate_journal_backlog_bytes", "gauge", "Journal bytes that are not in the store yet.",
-                         statistics.backlog_bytes);
-    print_seconds(page, "airgate_bookkeeper_cpu_seconds_total", "CPU time of the bookkeeper.", statistics.cpu_ns);
+    for (size_t i = 0; i < ARRAY_LENGTH(bookkeeper_numbers); i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)&statistics + bookkeeper_numbers[i].offset, sizeof(value));
+        metrics_print_number(page, bookkeeper_numbers[i].name, bookkeeper_numbers[i].type, bookkeeper_numbers[i].help, value);
+    }
+    print_seconds(page, &bookkeeper_cpu, statistics.cpu_ns);
 }
 
 static uint64_t nanoseconds(struct timeval time)
@@ -91,12 +116,24 @@ static void print_process(struct buffer *page)
 {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0)
-        print_seconds(page, "process_cpu_seconds_total", "CPU time of the process.",
-                      nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime));
-    buffer_append_text(
-        page,
-        "# HELP airgate_build_info The version.\n# TYPE airgate_build_info gauge\nairgate_build_info{version=\"" AIRGATE_VERSION
-        "\"} 1\n");
+        print_seconds(page, &process_cpu, nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime));
+    print_head(page, &build_info);
+    buffer_print(page, "%s{version=\"" AIRGATE_VERSION "\"} 1\n", build_info.name);
+}
+
+static void print_row(struct buffer *page, const char *name, const char *type, const char *help)
+{
+    buffer_print(page, "| `%s` | %s | %s |\n", name, type, help);
+}
+
+void admin_print_reference(struct buffer *ret_page)
+{
+    const struct metric *const others[] = { &bookkeeper_cpu, &process_cpu, &build_info };
+    metrics_print_reference(ret_page);
+    for (size_t i = 0; i < ARRAY_LENGTH(bookkeeper_numbers); i++)
+        print_row(ret_page, bookkeeper_numbers[i].name, bookkeeper_numbers[i].type, bookkeeper_numbers[i].help);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        print_row(ret_page, others[i]->name, others[i]->type, others[i]->help);
 }
 
 static void show_metrics(struct admin *admin, struct exchange *exchange)

@@ -1,5 +1,5 @@
 /* The admin thread: /livez, /readyz, /metrics and a few words on the admin listener, and data_dir/control.sock, the CLI's way into
- * a running gateway (mode 0600; the caller's user id is checked besides). One loop of its own; never on the way of a request. */
+ * a running gateway (mode 0600: the files decide who may use it). One loop of its own; never on the way of a request. */
 #ifndef AIRGATE_ADMIN_ADMIN_H
 #define AIRGATE_ADMIN_ADMIN_H
 
@@ -21,5 +21,7 @@ void admin_stop(struct admin *admin);
 
 /* Path of the control socket; false when data_dir is too long for one. */
 bool MUST admin_socket_path(const char *data_dir, char *ret_path, size_t size);
+/* The table of docs/reference/metrics.md: what /metrics shows. */
+void admin_print_reference(struct buffer *ret_page);
 
 #endif

@@ -344,7 +344,10 @@ static bool audit_show(struct call *call)
                                       SLICE_ARGS(text)));
     enum store_result result = store_find_record(call->target->store, id, write_one_record, call);
     if (result == STORE_NOT_FOUND)
-        return fail(call, arena_print(&call->arena, "there is no record of %.*s", SLICE_ARGS(text)));
+        return fail(call, arena_print(&call->arena,
+                                      "there is no record of %.*s; requests without a known key or endpoint have none, and old "
+                                      "records go by `retention`",
+                                      SLICE_ARGS(text)));
     return judge(call, result) && call->problem.length == 0;
 }
 

@@ -88,14 +88,18 @@ static void print_command_help(struct buffer *page, const struct cli_command *co
     print_options(page, common_options);
 }
 
+static void print_summary(struct buffer *page, const struct cli_command *command)
+{
+    int width = 26 - (int)strlen(command->words) - (int)strlen(command->arguments) - 1;
+    buffer_print(page, "  %s %s%*s%s\n", command->words, command->arguments, width > 0 ? width : 1, "", command->summary);
+}
+
 static void print_help(struct buffer *page)
 {
     buffer_append_text(page, "airgate " AIRGATE_VERSION ": the AI request gateway\nusage: airgate COMMAND [options]\n\n");
     const struct cli_command *command;
-    for (size_t i = 0; (command = command_at(i)); i++) {
-        int width = 26 - (int)strlen(command->words) - (int)strlen(command->arguments) - 1;
-        buffer_print(page, "  %s %s%*s%s\n", command->words, command->arguments, width > 0 ? width : 1, "", command->summary);
-    }
+    for (size_t i = 0; (command = command_at(i)); i++)
+        print_summary(page, command);
     buffer_append_text(page, "\n  airgate COMMAND --help     the command's options\n  airgate --version\n");
 }
 
@@ -166,6 +170,41 @@ static int read_invocation(struct cli_invocation *invocation, int count, char **
     return CLI_OK;
 }
 
+/* "key" alone, or with a second word that is no command: those that begin with it. False: none does. */
+static bool print_group(struct buffer *page, const char *word)
+{
+    const struct cli_command *command;
+    bool any = false;
+    buffer_print(page, "usage: airgate %s COMMAND [options]\n\n", word);
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        struct slice rest = slice_text(command->words), first = slice_cut(&rest, ' ');
+        if (rest.length == 0 || !slice_is(first, word))
+            continue;
+        print_summary(page, command);
+        any = true;
+    }
+    return any;
+}
+
+static int run_unknown(int count, char **arguments)
+{
+    struct buffer page;
+    buffer_init(&page, 1 << 16);
+    bool is_group = print_group(&page, arguments[0]), wants_help = count > 1 && strcmp(arguments[1], "--help") == 0;
+    int result = CLI_USAGE;
+    if (is_group && wants_help) {
+        result = cli_print(buffer_slice(&page));
+    } else if (is_group) {
+        (void)usage_error(NULL,
+                          count > 1 ? "there is no such command:" : "this needs a second word:", slice_text(arguments[count > 1]));
+        (void)fprintf(stderr, "%.*s", SLICE_ARGS(buffer_slice(&page)));
+    } else {
+        (void)usage_error(NULL, "there is no command", slice_text(arguments[0]));
+    }
+    buffer_done(&page);
+    return result;
+}
+
 int cli_run(int argument_count, char **arguments)
 {
     if (argument_count < 2 || strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "help") == 0) {
@@ -177,7 +216,7 @@ int cli_run(int argument_count, char **arguments)
     int words = 0;
     const struct cli_command *command = find_command(argument_count - 1, arguments + 1, &words);
     if (!command)
-        return usage_error(NULL, "there is no command", slice_text(arguments[1]));
+        return run_unknown(argument_count - 1, arguments + 1);
     struct cli_invocation invocation = { .command = command };
     int result = read_invocation(&invocation, argument_count - 1 - words, arguments + 1 + words);
     if (result != CLI_OK)

@@ -169,22 +169,32 @@ static struct slice half_of(struct slice pair, bool second)
     return second ? rest : first;
 }
 
+/* What --by names. One more than there are dimensions is enough: then one is unknown or named twice, and the command is refused. */
+enum { NAMED_MOST = 9 };
+
+static size_t read_dimensions(const struct cli_invocation *invocation, struct slice ret_names[NAMED_MOST])
+{
+    const char *by = cli_value(invocation, "by", 0);
+    size_t count = 0;
+    if (!by)
+        by = "account,model";
+    for (size_t i = 1; by; by = cli_value(invocation, "by", i++))
+        for (struct slice rest = slice_text(by); rest.length > 0 && count < NAMED_MOST;)
+            ret_names[count++] = slice_trim(slice_cut(&rest, ','));
+    return count;
+}
+
 static int show_spend(const struct cli_invocation *invocation, struct control_answer *answer)
 {
     const char *format = cli_is_set(invocation, "json") ? "json" : cli_value(invocation, "format", 0), *titles[TABLE_COLUMNS_MOST];
     bool is_number[TABLE_COLUMNS_MOST] = { false };
+    struct slice names[NAMED_MOST];
     size_t columns = 0;
-    const struct json_node *rows = control_member(answer, "rows"), *row = json_first(&answer->document, rows);
+    const struct json_node *rows = control_member(answer, "rows");
     if (format && strcmp(format, "json") == 0)
         return control_print_json(answer, rows);
-    /* The dimensions stand before "requests", in the order asked for. */
-    for (const struct json_node *member = json_first(&answer->document, row); member;
-         member = json_next(&answer->document, member)) {
-        struct slice name;
-        if (!json_key(&answer->document, member, &answer->arena, &name) || slice_is(name, "requests") || columns == 8)
-            break;
-        titles[columns++] = arena_copy(&answer->arena, name).bytes;
-    }
+    for (size_t count = read_dimensions(invocation, names); columns < count; columns++)
+        titles[columns] = arena_print(&answer->arena, "%.*s", SLICE_ARGS(names[columns])).bytes;
     size_t dimensions = columns;
     for (size_t i = 0; i < SPEND_NUMBERS; i++) {
         is_number[columns] = true;
@@ -192,7 +202,7 @@ static int show_spend(const struct cli_invocation *invocation, struct control_an
     }
     struct text_table table;
     text_table_init(&table, &answer->arena, titles, is_number, columns);
-    for (; row; row = json_next(&answer->document, row)) {
+    for (const struct json_node *row = json_first(&answer->document, rows); row; row = json_next(&answer->document, row)) {
         struct slice cells[TABLE_COLUMNS_MOST], pair = tokens(answer, row);
         for (size_t i = 0; i < columns; i++)
             cells[i] = control_text(answer, row, titles[i]);
@@ -205,7 +215,9 @@ static int show_spend(const struct cli_invocation *invocation, struct control_an
 
 static int run_spend(const struct cli_invocation *invocation)
 {
-    const char *format = cli_value(invocation, "format", 0), *by;
+    const char *format = cli_value(invocation, "format", 0);
+    struct slice names[NAMED_MOST];
+    size_t count = read_dimensions(invocation, names);
     if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0 && strcmp(format, "csv") != 0)
         return cli_fail("--format must be table, json or csv");
     struct buffer request;
@@ -216,13 +228,8 @@ static int run_spend(const struct cli_invocation *invocation)
     json_put_text(&writer, "command", "spend");
     json_write_key(&writer, "by");
     json_open_array(&writer);
-    for (size_t i = 0; (by = cli_value(invocation, "by", i)) || i == 0; i++) {
-        struct slice rest = slice_text(by ? by : "account,model");
-        while (rest.length > 0)
-            json_write_string(&writer, slice_trim(slice_cut(&rest, ',')));
-        if (!by)
-            break;
-    }
+    for (size_t i = 0; i < count; i++)
+        json_write_string(&writer, names[i]);
     json_close_array(&writer);
     put_value(invocation, "since", &writer);
     put_value(invocation, "until", &writer);

@@ -1,15 +1,17 @@
 /* airgate backup, restore, reference. */
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "bookkeeper/lock.h"
 #include "bookkeeper/recover.h"
 #include "cli/control.h"
 #include "config/config.h"
-#include "gateway/metrics.h"
 #include "store/store.h"
 #include "wire/endpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REQUEST_MOST_BYTES = 16 << 10, PAGE_MOST_BYTES = 4 << 20, PATH_MOST = 4096 };
@@ -59,6 +61,13 @@ static int run_backup(const struct cli_invocation *invocation)
 
 /* --- restore --- */
 
+/* Root restores for the user whose gateway it is: the owner of the directory. */
+static bool give_to_owner(const char *store, const char *data_dir)
+{
+    struct stat owner;
+    return geteuid() != 0 || (stat(data_dir, &owner) == 0 && chown(store, owner.st_uid, owner.st_gid) == 0);
+}
+
 static int restore_into(const char *backup, const char *data_dir, bool force)
 {
     char store[PATH_MOST], aside[PATH_MOST + 64], problem[STORE_ERROR_BYTES] = "";
@@ -70,6 +79,8 @@ static int restore_into(const char *backup, const char *data_dir, bool force)
         return cli_fail("%s is there already; --force puts it aside", store);
     if (store_restore(backup, store, is_there ? aside : NULL, problem) != STORE_OK)
         return cli_fail("%s: %s", backup, problem);
+    if (!give_to_owner(store, data_dir))
+        return cli_fail("%s is restored, but cannot be given to the owner of %s: %s", store, data_dir, strerror(errno));
     (void)printf("restored %s from %s%s%s\n", store, backup, is_there ? "; the store before is kept as " : "",
                  is_there ? aside : "");
     return CLI_OK;
@@ -121,7 +132,7 @@ static const struct {
       "and the metrics.\n\n",
       failure_print_reference },
     { "endpoints", "# Endpoints\n\nWhat stands in no row is answered with 404.\n\n", endpoint_print_reference },
-    { "metrics", "# Metrics\n\nServed at `/metrics` on the admin listener.\n\n", metrics_print_reference },
+    { "metrics", "# Metrics\n\nServed at `/metrics` on the admin listener.\n\n", admin_print_reference },
     { "cli", "# Commands\n\nEvery command takes `--config FILE` and `--help`.\n\n", cli_print_reference },
 };
 

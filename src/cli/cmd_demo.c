@@ -224,7 +224,7 @@ static bool show_requests(struct demo *demo)
 
 static void show_what_next(struct demo *demo)
 {
-    (void)printf("--- it runs\n"
+    (void)printf("--- %s\n"
                  "applications   http://%s/v1      (OPENAI_BASE_URL)\n"
                  "their key      %s      (OPENAI_API_KEY)\n"
                  "metrics        http://%s/metrics\n"
@@ -232,7 +232,8 @@ static void show_what_next(struct demo *demo)
                  "curl http://%s/v1/chat/completions -H 'Authorization: Bearer %s' \\\n"
                  "     -H 'Content-Type: application/json' -H 'x-airgate-purpose: support-chat' \\\n"
                  "     -d '{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'\n",
-                 demo->gateway_address, demo->secret, demo->admin_address, demo->config, demo->gateway_address, demo->secret);
+                 isatty(STDOUT_FILENO) ? "it runs" : "this was it; on a terminal it goes on running", demo->gateway_address,
+                 demo->secret, demo->admin_address, demo->config, demo->gateway_address, demo->secret);
     if (getenv("OPENAI_API_KEY"))
         (void)printf("\nOPENAI_API_KEY is set: `airgate serve` without a config file serves the real provider. In a config, write\n"
                      "    openai: { type: openai, api_key: ${OPENAI_API_KEY} }\nunder providers.\n");

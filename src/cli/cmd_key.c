@@ -1,4 +1,5 @@
 /* airgate key create, list, show, rotate, revoke. */
+#include "base/clock.h"
 #include "cli/control.h"
 #include "cli/table.h"
 
@@ -88,9 +89,19 @@ static struct slice join(struct control_answer *answer, const struct json_node *
         if (json_string(&answer->document, item, &answer->arena, &one))
             buffer_append(&text, one);
     }
-    struct slice joined = buffer_length(&text) > 0 ? arena_copy(&answer->arena, buffer_slice(&text)) : SLICE("any");
+    struct slice joined = buffer_length(&text) > 0 ? arena_copy(&answer->arena, buffer_slice(&text)) : SLICE("(account's)");
     buffer_done(&text);
     return joined;
+}
+
+static struct slice state_of(struct control_answer *answer, const struct json_node *key)
+{
+    int64_t expires_ns;
+    if (control_text(answer, key, "revoked").length > 0)
+        return SLICE("revoked");
+    if (clock_parse(control_text(answer, key, "expires"), &expires_ns) && expires_ns <= clock_wall_ns())
+        return SLICE("expired");
+    return SLICE("active");
 }
 
 static int show_table(struct control_answer *answer)
@@ -102,15 +113,11 @@ static int show_table(struct control_answer *answer)
     text_table_init(&table, &answer->arena, titles, is_number, ARRAY_LENGTH(titles));
     const struct json_node *keys = control_member(answer, "keys");
     for (const struct json_node *key = json_first(&answer->document, keys); key; key = json_next(&answer->document, key)) {
-        struct slice revoked = control_text(answer, key, "revoked"), expires = control_text(answer, key, "expires");
+        struct slice expires = control_text(answer, key, "expires");
         const struct slice cells[ARRAY_LENGTH(titles)] = {
-            control_text(answer, key, "id"),
-            control_text(answer, key, "name"),
-            control_text(answer, key, "account"),
-            join(answer, key, "models"),
-            join(answer, key, "purposes"),
-            expires.length > 0 ? expires : SLICE("never"),
-            revoked.length > 0 ? SLICE("revoked") : SLICE("active"),
+            control_text(answer, key, "id"), control_text(answer, key, "name"), control_text(answer, key, "account"),
+            join(answer, key, "models"),     join(answer, key, "purposes"),     expires.length > 0 ? expires : SLICE("never"),
+            state_of(answer, key),
         };
         text_table_add(&table, cells);
     }
@@ -130,6 +137,16 @@ static int show_secret(struct control_answer *answer)
         SLICE_ARGS(control_text(answer, key, "id")), SLICE_ARGS(control_text(answer, key, "account")),
         SLICE_ARGS(control_text(answer, key, "name")), SLICE_ARGS(control_text(answer, json_root(&answer->document), "secret")));
     return cli_print(line);
+}
+
+static int show_rotated(struct control_answer *answer)
+{
+    struct slice until = control_text(answer, json_root(&answer->document), "previous_until");
+    int result = show_secret(answer);
+    if (result != CLI_OK)
+        return result;
+    return cli_print(until.length > 0 ? arena_print(&answer->arena, "The old secret works until %.*s.\n", SLICE_ARGS(until))
+                                      : SLICE("The old secret works no longer.\n"));
 }
 
 static int show_json(struct control_answer *answer)
@@ -154,26 +171,66 @@ static bool account_exists(const struct config *config, const char *path)
     return !config->accounts.is_set;
 }
 
+typedef const char *(*next_name)(void *owner, size_t index);
+
 static const char *next_account(void *owner, size_t index)
 {
     const struct config *config = owner;
     return index < config->accounts.count ? config->accounts.items[index].path : NULL;
 }
 
-/* The store knows no config: whether the account is in it is checked here, before a key is made that could never be used. */
-static bool check_account(const struct cli_invocation *invocation, struct config *config)
+static const char *next_model(void *owner, size_t index)
+{
+    const struct config *config = owner;
+    return index < config->models.count ? config->models.items[index].name : NULL;
+}
+
+static const char *next_purpose(void *owner, size_t index)
+{
+    const struct config *config = owner;
+    return index < config->purposes.count ? config->purposes.items[index].name : NULL;
+}
+
+static bool complain(struct config *config, const char *what, struct slice name, next_name next)
+{
+    const char *nearest = config_nearest(name, next, config);
+    (void)cli_fail("there is no %s %.*s in %s%s%s%s", what, SLICE_ARGS(name), config->file ? config->file : "the config",
+                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    return false;
+}
+
+/* Every item of a list option must be, or with * must fit, a name that the config knows. */
+static bool check_names(const struct cli_invocation *invocation, struct config *config, const char *option, const char *what,
+                        next_name next)
+{
+    const char *value, *name;
+    for (size_t i = 0; (value = cli_value(invocation, option, i)); i++) {
+        struct slice rest = slice_text(value);
+        while (rest.length > 0) {
+            struct slice wanted = slice_trim(slice_cut(&rest, ','));
+            size_t at = 0;
+            while ((name = next(config, at)) && !slice_matches_glob(slice_text(name), wanted))
+                at++;
+            if (!name)
+                return complain(config, what, wanted, next);
+        }
+    }
+    return true;
+}
+
+/* The store knows no config: whether account, models and purposes are in it is checked here, before a key is made that could never
+ * be used. */
+static bool check_create(const struct cli_invocation *invocation, struct config *config)
 {
     const char *account = cli_value(invocation, "account", 0);
     if (!account || !cli_value(invocation, "name", 0)) {
         (void)cli_fail("a key needs --account and --name");
         return false;
     }
-    if (account_exists(config, account))
-        return true;
-    const char *nearest = config_nearest(slice_text(account), next_account, config);
-    (void)cli_fail("there is no account %s in %s%s%s%s", account, config->file ? config->file : "the config",
-                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-    return false;
+    if (!account_exists(config, account))
+        return complain(config, "account", slice_text(account), next_account);
+    return (!config->models.is_set || check_names(invocation, config, "models", "model", next_model)) &&
+           check_names(invocation, config, "purposes", "purpose", next_purpose);
 }
 
 static int run(const struct cli_invocation *invocation, const char *command,
@@ -181,7 +238,7 @@ static int run(const struct cli_invocation *invocation, const char *command,
                int (*show)(struct control_answer *answer), bool creates)
 {
     struct config *config = control_config(invocation);
-    if (!config || (creates && !check_account(invocation, config))) {
+    if (!config || (creates && !check_create(invocation, config))) {
         config_free(config);
         return CLI_FAILED;
     }
@@ -221,7 +278,7 @@ static int run_show(const struct cli_invocation *invocation)
 
 static int run_rotate(const struct cli_invocation *invocation)
 {
-    return run(invocation, "key.rotate", put_rotate, show_secret, false);
+    return run(invocation, "key.rotate", put_rotate, show_rotated, false);
 }
 
 static int run_revoke(const struct cli_invocation *invocation)

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { LOCK_TRIES = 40, LOCK_TRY_MS = 50 };
 
 struct serving {
     struct config *config;
@@ -31,6 +34,20 @@ struct serving {
 
 /* --- config --- */
 
+/* Certificates are read anew when the listeners open; here a bad one is told with its place in the config. */
+static void check_certificates(const struct config *config, struct config_errors *errors)
+{
+    char problem[GATEWAY_ERROR_BYTES];
+    for (size_t i = 0; i < config->listen.count; i++) {
+        const struct config_listen *listen = &config->listen.items[i];
+        struct tls_settings *settings =
+            listen->certificate ? tls_server_new(listen->certificate, listen->key, problem, sizeof(problem)) : NULL;
+        if (listen->certificate && !settings)
+            config_node_error(errors, listen->node, "`tls`: %s", problem);
+        tls_settings_free(settings);
+    }
+}
+
 static bool load(const char *path, struct config **ret_config, struct snapshot **ret_snapshot)
 {
     struct config_errors errors;
@@ -38,7 +55,13 @@ static bool load(const char *path, struct config **ret_config, struct snapshot *
     *ret_snapshot = NULL;
     *ret_config = config_load(path, NULL, NULL, &errors);
     if (*ret_config)
+        check_certificates(*ret_config, &errors);
+    if (*ret_config)
         *ret_snapshot = snapshot_build(*ret_config, &errors);
+    if (*ret_snapshot && errors.count > 0) {
+        snapshot_free(*ret_snapshot);
+        *ret_snapshot = NULL;
+    }
     if (!*ret_snapshot) {
         struct slice text = buffer_slice(&errors.text);
         (void)fprintf(stderr, "%.*s", SLICE_ARGS(text));
@@ -140,11 +163,24 @@ static bool start_bookkeeper(struct serving *serving, uint32_t workers)
     return serving->bookkeeper != NULL;
 }
 
+/* A command that uses the store holds the lock for a moment: that is waited for. */
+static bool take_lock(struct serving *serving, char *ret_error)
+{
+    const struct timespec pause = { .tv_nsec = LOCK_TRY_MS * 1000000 };
+    enum lock_result result = LOCK_HELD_BY_OTHER;
+    for (int i = 0; i < LOCK_TRIES && result == LOCK_HELD_BY_OTHER; i++) {
+        if (i > 0)
+            (void)nanosleep(&pause, NULL);
+        result = lock_take(serving->config->data_dir, &serving->lock, ret_error);
+    }
+    return result == LOCK_TAKEN;
+}
+
 static bool start(struct serving *serving)
 {
     char problem[GATEWAY_ERROR_BYTES] = "";
     uint32_t workers = worker_count(serving->config);
-    if (lock_take(serving->config->data_dir, &serving->lock, problem) != LOCK_TAKEN || !start_bookkeeper(serving, workers)) {
+    if (!take_lock(serving, problem) || !start_bookkeeper(serving, workers)) {
         if (problem[0])
             (void)cli_fail("%s", problem);
         return false;

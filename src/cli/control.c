@@ -21,12 +21,51 @@
 
 enum { ANSWER_MOST_BYTES = 512 << 20, TRIES = 40, TRY_MS = 50, TIMEOUT_S = 60 };
 
+/* --- config --- */
+
+struct stand_in {
+    char text[128];
+};
+
+static const char *value_or_name(void *owner, const char *name)
+{
+    struct stand_in *stand_in = owner;
+    const char *value = getenv(name);
+    if (value)
+        return value;
+    (void)snprintf(stand_in->text, sizeof(stand_in->text), "${%s}", name);
+    return stand_in->text;
+}
+
+static bool names_variable(const char *directory)
+{
+    return directory && strstr(directory, "${");
+}
+
+/* Provider keys often stand in the environment of the gateway alone, and no command needs them: a variable that is not set stands
+ * for itself, unless it decides which store is meant. */
+static struct config *load_without_environment(const char *path)
+{
+    struct stand_in stand_in;
+    struct config_errors errors;
+    config_errors_init(&errors, path ? path : "");
+    struct config *config = config_load(path, value_or_name, &stand_in, &errors);
+    config_errors_done(&errors);
+    if (config && (names_variable(config->data_dir) || names_variable(config->journal_dir))) {
+        config_free(config);
+        return NULL;
+    }
+    return config;
+}
+
 struct config *control_config(const struct cli_invocation *invocation)
 {
     struct config_errors errors;
     const char *path = cli_config_path(invocation);
     config_errors_init(&errors, path ? path : "(no config file)");
     struct config *config = config_load(path, NULL, NULL, &errors);
+    if (!config)
+        config = load_without_environment(path);
     if (!config)
         (void)fprintf(stderr, "%.*s", SLICE_ARGS(buffer_slice(&errors.text)));
     config_errors_done(&errors);
@@ -192,11 +231,22 @@ static bool read_answer(struct control_answer *answer)
     return false;
 }
 
+/* Without a config file the store is looked for in the present directory: in a wrong one, an empty store would be made and shown.
+ */
+static bool is_somewhere(const struct config *config)
+{
+    if (config->file || access(config->data_dir, F_OK) == 0)
+        return true;
+    (void)cli_fail("there is neither airgate.yaml nor %s here; give --config FILE, or go where the gateway was started",
+                   config->data_dir);
+    return false;
+}
+
 bool control_run(const struct config *config, struct slice request, struct control_answer *ret_answer)
 {
     arena_init(&ret_answer->arena, NULL, (size_t)ANSWER_MOST_BYTES * 8);
     buffer_init(&ret_answer->text, ANSWER_MOST_BYTES);
-    if (run(config, request, &ret_answer->text) && read_answer(ret_answer))
+    if (is_somewhere(config) && run(config, request, &ret_answer->text) && read_answer(ret_answer))
         return true;
     control_answer_done(ret_answer);
     return false;
@@ -224,9 +274,10 @@ struct slice control_text(struct control_answer *answer, const struct json_node 
 
 /* --- printing --- */
 
+/* The nodes of a value follow each other; a stack of where its containers end replaces recursion. Of the whole answer, "ok" is
+ * left out: the exit code says it. */
 static void print_node(struct control_answer *answer, const struct json_node *node, struct json_writer *writer)
 {
-    /* The nodes of a value follow each other; a stack of where its containers end replaces recursion. */
     const struct json_document *document = &answer->document;
     const struct json_node *open[JSON_DEPTH_MOST];
     size_t depth = 0, start = (size_t)(node - document->nodes);
@@ -238,6 +289,8 @@ static void print_node(struct control_answer *answer, const struct json_node *no
         }
         if (i > start && depth == 0)
             return;
+        if (start == 0 && depth == 1 && at->has_key && json_key_is(document, at, "ok"))
+            continue;
         struct slice key;
         if (i > start && at->has_key && json_key(document, at, &answer->arena, &key))
             json_write_key_slice(writer, key);

@@ -33,10 +33,12 @@ struct kept_session {
     SSL_SESSION *session;
 };
 
-static void say_error(const char *what, char *ret_error, size_t error_size)
+/* file: NULL, or where the trouble is. */
+static void say_error(const char *what, const char *file, char *ret_error, size_t error_size)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
-    (void)snprintf(ret_error, error_size, "%s: %s", what, reason ? reason : "unknown error");
+    unsigned long error = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(error) ? strerrordesc_np(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
+    (void)snprintf(ret_error, error_size, "%s%s%s: %s", what, file ? " " : "", file ? file : "", reason ? reason : "unknown error");
     ERR_clear_error();
 }
 
@@ -106,16 +108,18 @@ struct tls_settings *tls_server_new(const char *certificate_file, const char *ke
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     invariant(SSL_CTX_set_num_tickets(context, 1) == 1); /* a kept connection needs no more */
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
-    const char *wrong = NULL;
-    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
+    const char *wrong = NULL, *file = key_file;
+    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
         wrong = "certificate file";
-    else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+        file = certificate_file;
+    } else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1) {
         wrong = "key file";
-    else if (SSL_CTX_check_private_key(context) != 1)
-        wrong = "key does not match the certificate";
+    } else if (SSL_CTX_check_private_key(context) != 1) {
+        wrong = "the certificate does not belong to the key file";
+    }
     if (!wrong)
         return settings;
-    say_error(wrong, ret_error, error_size);
+    say_error(wrong, file, ret_error, error_size);
     release(settings);
     return NULL;
 }
@@ -151,7 +155,7 @@ struct tls_settings *tls_client_new(const char *ca_file, char *ret_error, size_t
     int is_loaded = ca_file ? SSL_CTX_load_verify_file(context, ca_file) : SSL_CTX_set_default_verify_paths(context);
     if (is_loaded == 1)
         return settings;
-    say_error(ca_file ? "CA file" : "the system's CA store", ret_error, error_size);
+    say_error(ca_file ? "CA file" : "the system's CA store", ca_file, ret_error, error_size);
     release(settings);
     return NULL;
 }
