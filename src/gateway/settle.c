@@ -24,7 +24,9 @@ static bool is_free(const struct request *request)
 
 enum stage_result settle_run(struct request *request)
 {
-    if (request->failure == FAILURE_CLIENT_CLOSED && request->was_attempted)
+    /* The provider was at work when the client left, or when draining had lasted long enough. */
+    bool was_cut = request->failure == FAILURE_CLIENT_CLOSED || request->failure == FAILURE_SHUTTING_DOWN;
+    if (was_cut && request->was_attempted)
         request->billed = FAILURE_BILLED_UNKNOWN;
     if (request->usage_source == USAGE_REPORTED) {
         request->billed = FAILURE_BILLED_MEASURED;
