@@ -56,7 +56,7 @@ bool openai_is_almost_named(const struct json_document *document, const struct j
     struct slice key = slice_of(document->text + member->key_start, member->key_length);
     if (member->key_is_escaped && !json_key(document, member, arena, &key))
         return true;
-    return folds_to(key, name) && !slice_is(key, name);
+    return !slice_is(key, name) && folds_to(key, name);
 }
 
 /* For names that mean the same however they are written. Keys with escapes are compared as they would be without. */
