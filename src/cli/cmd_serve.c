@@ -23,7 +23,7 @@
 struct serving {
     struct config *config;
     struct snapshot *snapshot;
-    int lock;
+    struct locks locks;
     struct bookkeeper *bookkeeper;
     struct gateway *gateway;
     struct admin *admin;
@@ -144,7 +144,8 @@ static bool start(struct serving *serving)
 {
     char problem[GATEWAY_ERROR_BYTES] = "";
     uint32_t workers = worker_count(serving->config);
-    if (lock_take(serving->config->data_dir, &serving->lock, problem) != LOCK_TAKEN || !start_bookkeeper(serving, workers)) {
+    if (locks_take(serving->config->data_dir, serving->config->journal_dir, &serving->locks, problem) != LOCK_TAKEN ||
+        !start_bookkeeper(serving, workers)) {
         if (problem[0])
             (void)cli_fail("%s", problem);
         return false;
@@ -199,15 +200,14 @@ static void stop(struct serving *serving)
         gateway_stop(serving->gateway);
     bookkeeper_stop(serving->bookkeeper);
     gateway_free(serving->gateway);
-    if (serving->lock >= 0)
-        (void)close(serving->lock);
+    locks_drop(&serving->locks);
     snapshot_free(serving->snapshot);
     config_free(serving->config);
 }
 
 static int run_serve(const struct cli_invocation *invocation)
 {
-    struct serving serving = { .lock = -1 };
+    struct serving serving = { .locks = { -1, -1 } };
     enum log_level level;
     sigset_t signals;
     int received = 0;
