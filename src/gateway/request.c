@@ -53,6 +53,7 @@ void request_fail_at(struct request *request, enum failure_class class, const ch
     if (request->failure != FAILURE_NONE)
         return;
     request->failure = class;
+    request->billed = request->was_attempted ? failure_info(class)->billed : FAILURE_BILLED_NO;
     request->status = failure_info(class)->status;
     request->failure_parameter = slice_text(parameter);
     request->failure_message = message.length > 0 ? arena_copy(request->arena, message) : message;

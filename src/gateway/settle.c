@@ -24,8 +24,8 @@ static bool is_free(const struct request *request)
 
 enum stage_result settle_run(struct request *request)
 {
-    if (request->failure == FAILURE_CLIENT_CLOSED && request->was_attempted)
-        request->billed = FAILURE_BILLED_UNKNOWN;
+    if (request->failure == FAILURE_SHUTTING_DOWN && request->was_attempted)
+        request->billed = FAILURE_BILLED_UNKNOWN; /* the class is free only before anything was sent */
     if (request->usage_source == USAGE_REPORTED) {
         request->billed = FAILURE_BILLED_MEASURED;
         find_price(request);
