@@ -6,9 +6,10 @@
 
 #include "base/text.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
-enum { HEAD_BYTES_KEPT = 16 * 1024, DISTINCT_MAX = 512 };
+enum { HEAD_BYTES_KEPT = 16 * 1024, DISTINCT_MAX = 512, DIGEST_BYTES = 32 };
 
 struct witness_entry {
     uint64_t number, received_ns, finished_ns, frames;
@@ -16,6 +17,7 @@ struct witness_entry {
     unsigned status;
     const char *outcome;
     size_t body_length;
+    char digest[2 * DIGEST_BYTES + 1]; /* of a body that is not kept whole; else empty */
     struct buffer head, body;
 };
 
@@ -74,6 +76,14 @@ static bool carries_credential(struct slice name)
     return false;
 }
 
+static void make_digest(struct slice body, char ret_text[2 * DIGEST_BYTES + 1])
+{
+    unsigned char digest[DIGEST_BYTES];
+    invariant(EVP_Digest(body.bytes, body.length, digest, NULL, EVP_sha256(), NULL) == 1);
+    hex_encode(digest, sizeof(digest), ret_text);
+    ret_text[2 * DIGEST_BYTES] = '\0';
+}
+
 uint64_t witness_begin(struct witness *witness, const struct sim_request *request, const char *id, uint64_t now_ns)
 {
     if (witness->capacity == 0)
@@ -95,6 +105,9 @@ uint64_t witness_begin(struct witness *witness, const struct sim_request *reques
     buffer_append(&entry->head, slice_head(request->head, HEAD_BYTES_KEPT));
     buffer_clear(&entry->body);
     buffer_append(&entry->body, slice_head(request->body, witness->body_bytes_kept));
+    entry->digest[0] = '\0';
+    if (request->body.length > witness->body_bytes_kept)
+        make_digest(request->body, entry->digest);
     return entry->number;
 }
 
@@ -162,6 +175,8 @@ static void print_entry(const struct witness_entry *entry, struct buffer *out)
                  (unsigned long long)entry->number, entry->id, entry->status, entry->outcome, (unsigned long long)entry->frames,
                  (unsigned long long)entry->received_ns, (unsigned long long)entry->finished_ns, entry->body_length);
     print_head(out, buffer_slice(&entry->head));
+    if (entry->digest[0])
+        buffer_print(out, ",\"body_sha256\":\"%s\"", entry->digest);
     print_bytes(out, "body", buffer_length(&entry->body) ? buffer_slice(&entry->body) : SLICE(""));
     PUT(out, "}\n");
 }

@@ -76,6 +76,8 @@ static void set_defaults(struct config *config)
                                              .write_stall_ms = 30 * CONFIG_SECOND,
                                              .max_body = 16 * MIB,
                                              .max_upload = 1024 * MIB,
+                                             .max_spool = 256 * MIB,
+                                             .max_spool_total = 2048 * MIB,
                                              .max_header_bytes = 32 * KIB,
                                              .max_headers = 100,
                                              .max_connections = 20000 };

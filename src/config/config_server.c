@@ -124,9 +124,14 @@ const struct config_field config_server_fields[] = {
       NULL, NULL },
     { "write_stall", CONFIG_DURATION, SERVER(write_stall_ms), 100, CONFIG_HOUR, "30s",
       "a client that takes no byte of its answer for so long is cut off, and one that sends none of its body", NULL, NULL },
-    { "max_body", CONFIG_SIZE, SERVER(max_body), 1, 1024 * MIB, "16MiB",
-      "largest body that is read whole (JSON, forms that name a model)", NULL, NULL },
+    { "max_body", CONFIG_SIZE, SERVER(max_body), 1, 1024 * MIB, "16MiB", "largest body that is held in memory (JSON)", NULL, NULL },
     { "max_upload", CONFIG_SIZE, SERVER(max_upload), 1, 1024 * 1024 * MIB, "1GiB", "largest upload that flows through", NULL,
+      NULL },
+    { "max_spool", CONFIG_SIZE, SERVER(max_spool), 1, 1024 * 1024 * MIB, "256MiB",
+      "largest form that names a model (audio, image edits); beyond 256KiB it is spooled to an unnamed file", NULL, NULL },
+    { "max_spool_total", CONFIG_SIZE, SERVER(max_spool_total), 1, 1024 * 1024 * MIB, "2GiB",
+      "most bytes that all such files may hold together; beyond it: 503", NULL, NULL },
+    { "spool_dir", CONFIG_TEXT, SERVER(spool_dir), 0, 0, "data_dir", "directory of such files, where they shall lie apart", NULL,
       NULL },
     { "max_header_bytes", CONFIG_SIZE, SERVER(max_header_bytes), 1024, MIB, "32KiB", "largest head of a request", NULL, NULL },
     { "max_headers", CONFIG_NUMBER, SERVER(max_headers), 10, 128, "100", "most header lines of a request", NULL, NULL },
@@ -142,7 +147,13 @@ const struct config_field config_server_fields[] = {
 
 void config_read_server(struct config_reader *reader, const struct config_node *node, void *target)
 {
+    const struct config_server *server = target;
     config_read_fields(reader, node, config_server_fields, target);
+    if (server->max_spool <= server->max_spool_total)
+        return;
+    const struct config_node *total = config_member(node, "max_spool_total");
+    config_key_error(reader->errors, total ? total : config_member(node, "max_spool"),
+                     "`max_spool_total` must be at least `max_spool`: one form has to fit");
 }
 
 /* --- retention, log --- */

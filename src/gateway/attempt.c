@@ -4,11 +4,11 @@
  * the client's headers only those in `forwarded`. The client's credential and the x-airgate- headers are not copied because nothing
  * is copied that is not named. Bodies leave as pieces of the client's own bytes with the edits spliced in between.
  *
- * An upload that flows through is sent in the framing in which it came. */
+ * What follows the first pieces of an upload is sent by gateway/upload.h. */
 #include "gateway/answer.h"
 #include "gateway/request.h"
+#include "gateway/upload.h"
 #include "gateway/worker.h"
-#include "http/body.h"
 #include "http/writer.h"
 
 /* Headers of the client that a provider may see as they are. */
@@ -105,8 +105,7 @@ static void on_body(void *owner, const struct slice *pieces, size_t count, bool 
 
 static void on_writable(void *owner)
 {
-    struct request *request = owner;
-    exchange_resume_body(request->exchange);
+    upload_on_writable(owner);
 }
 
 static void on_failure(void *owner, enum client_failure failure, bool was_sent, const char *detail)
@@ -157,7 +156,7 @@ void request_fail_by_call(struct request *request)
 
 /* --- the provider's request --- */
 
-static void write_framing(const struct request *request, struct buffer *head, size_t body_length)
+static void write_framing(const struct request *request, struct buffer *head, uint64_t body_length)
 {
     const struct http_request_head *incoming = exchange_request(request->exchange);
     if (request->streams_body) {
@@ -212,7 +211,7 @@ static void write_idempotency_key(struct request *request, struct buffer *head)
     http_write_header(head, SLICE("Idempotency-Key"), slice_of(text, sizeof(text)));
 }
 
-static void write_head(struct request *request, struct buffer *head, size_t body_length)
+static void write_head(struct request *request, struct buffer *head, uint64_t body_length)
 {
     const struct http_request_head *incoming = exchange_request(request->exchange);
     http_write_request_line(head, incoming->method_text, request->upstream_path);
@@ -243,26 +242,48 @@ static struct slice body_of(const struct request *request)
     return has_none ? SLICE("") : request->body;
 }
 
-/* Head and body as pieces that live in the request's arena. False: they do not fit. */
-static bool build(struct request *request)
+struct body {
+    struct slice *pieces; /* what goes out with the head */
+    size_t count;
+    uint64_t length;
+    bool follows; /* the rest, or all of it, is sent by upload_send */
+};
+
+/* False: it does not fit. */
+static bool build_body(struct request *request, struct body *body)
 {
-    struct slice *body = NULL;
-    size_t body_count = 0, body_length = 0;
     const struct wire_edits edits = edits_of(request);
     request->asks_usage_for_itself = edits.asks_usage;
-    if (!request->streams_body && !request->provider->format->edit_body(request->endpoint, &request->words, body_of(request),
-                                                                        &edits, &request->sending, &body, &body_count))
+    *body = (struct body){ .follows = request->streams_body };
+    if (request->streams_body)
+        return true;
+    if (request->form) {
+        body->follows = upload_prepare_form(request, &body->pieces, &body->count, &body->length);
+        return true;
+    }
+    if (!request->provider->format->edit_body(request->endpoint, &request->words, body_of(request), &edits,
+                                              &request->sending, &body->pieces, &body->count))
         return false;
-    for (size_t i = 0; i < body_count; i++)
-        body_length += body[i].length;
+    for (size_t i = 0; i < body->count; i++)
+        body->length += body->pieces[i].length;
+    return true;
+}
+
+/* Head and body as pieces that live until the answer comes. False: they do not fit. */
+static bool build(struct request *request, bool *ret_body_follows)
+{
+    struct body body;
+    if (!build_body(request, &body))
+        return false;
     struct buffer *head = &request->worker->lines;
     buffer_clear(head);
-    write_head(request, head, body_length);
-    request->upstream_pieces = arena_allocate(&request->sending, (body_count + 1) * sizeof(struct slice));
+    write_head(request, head, body.length);
+    request->upstream_pieces = arena_allocate(&request->sending, (body.count + 1) * sizeof(struct slice));
     request->upstream_pieces[0] = arena_copy(&request->sending, buffer_slice(head));
-    for (size_t i = 0; i < body_count; i++)
-        request->upstream_pieces[i + 1] = body[i];
-    request->upstream_piece_count = body_count + 1;
+    for (size_t i = 0; i < body.count; i++)
+        request->upstream_pieces[i + 1] = body.pieces[i];
+    request->upstream_piece_count = body.count + 1;
+    *ret_body_follows = body.follows;
     return !head->overflowed;
 }
 
@@ -275,7 +296,8 @@ static uint64_t total_ms(const struct request *request)
 
 static bool start(struct request *request)
 {
-    if (!build(request)) {
+    bool body_follows;
+    if (!build(request, &body_follows)) {
         request_fail(request, FAILURE_HEADER_TOO_LARGE, NULL);
         return false;
     }
@@ -284,7 +306,7 @@ static bool start(struct request *request)
         .method = exchange_request(request->exchange)->method_text,
         .pieces = request->upstream_pieces,
         .piece_count = request->upstream_piece_count,
-        .streams_body = request->streams_body,
+        .streams_body = body_follows,
         .total_ms = total_ms(request),
     };
     request->was_attempted = true;
@@ -295,38 +317,12 @@ static bool start(struct request *request)
     return true;
 }
 
-/* In chunks when it came in chunks. */
-void request_send_upload(struct request *request)
-{
-    struct incoming *upload = &request->upload;
-    if (!request->streams_body || (upload->count == 0 && !upload->complete))
-        return;
-    bool chunked = exchange_request(request->exchange)->framing == HTTP_FRAMING_CHUNKED;
-    bool flows = true;
-    for (size_t i = 0; i < upload->count && request->call; i++) {
-        char size_line[HTTP_CHUNK_HEADER_BYTES];
-        struct slice framed[3] = { SLICE(""), upload->pieces[i], SLICE("") };
-        if (chunked && upload->pieces[i].length > 0) {
-            framed[0] = slice_of(size_line, http_chunk_header(upload->pieces[i].length, size_line));
-            framed[2] = SLICE("\r\n");
-        }
-        flows = client_write(request->call, framed, ARRAY_LENGTH(framed), false);
-    }
-    if (upload->complete && request->call) {
-        struct slice end = chunked ? SLICE("0\r\n\r\n") : SLICE("");
-        (void)client_write(request->call, &end, 1, true);
-    } else if (!flows && request->call) {
-        exchange_pause_body(request->exchange);
-    }
-    upload->count = 0;
-    upload->complete = false;
-}
-
 enum stage_result attempt_run(struct request *request)
 {
     if (!request->was_attempted && !start(request))
         return STAGE_END;
-    request_send_upload(request);
+    if (!upload_send(request))
+        return STAGE_END;
     if (request->head_arrived) {
         request_end_sending(request);
         return STAGE_NEXT;

@@ -6,8 +6,8 @@
 #include "gateway/identify.h"
 #include "gateway/local.h"
 #include "gateway/request.h"
+#include "gateway/upload.h"
 #include "gateway/worker.h"
-#include "http/multipart.h"
 
 enum { PERSONAL_MOST_BYTES = 256, MODEL_MOST_BYTES = 256, TIMEOUT_MOST_MS = 3600 * 1000 };
 
@@ -81,71 +81,17 @@ static bool read_headers(struct request *request)
 
 /* --- body --- */
 
-/* Whether readers that decode a part's bytes by its Content-Type read what stands there. */
-static bool is_plain_text(struct slice content_type)
+static bool read_json(struct request *request)
 {
-    static const char *const known[] = { "", "text/plain", "text/plain; charset=utf-8", "text/plain;charset=utf-8",
-                                         "text/plain; charset=us-ascii" };
-    for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
-        if (slice_is_nocase(content_type, known[i]))
-            return true;
-    return false;
-}
-
-struct form_field {
-    struct slice value; /* a view into the body */
-    bool is_open, found, is_valid;
-};
-
-static void read_form_event(const struct request *request, enum multipart_result result, const struct multipart_event *event,
-                            struct form_field *field)
-{
-    if (result == MULTIPART_PART) {
-        field->is_open = slice_is(event->name, "model");
-        field->is_valid &= !field->is_open || (!field->found && !event->has_filename && is_plain_text(event->content_type));
-        field->found |= field->is_open;
-    } else if (result == MULTIPART_DATA && field->is_open) {
-        bool follows = field->value.length == 0 || field->value.bytes + field->value.length == event->data.bytes;
-        bool is_in_body =
-            event->data.bytes >= request->body.bytes && event->data.bytes < request->body.bytes + request->body.length;
-        field->is_valid &= follows && is_in_body;
-        field->value =
-            slice_of(field->value.length == 0 ? event->data.bytes : field->value.bytes, field->value.length + event->data.length);
-    } else if (result == MULTIPART_BROKEN) {
-        field->is_valid = false;
-    }
-}
-
-/* The model that a collected form names. False: the form is broken or names two. */
-static bool read_form(struct request *request)
-{
-    struct slice rest = request->body;
-    struct form_field field = { .is_valid = true };
-    if (!multipart_boundary(http_header_value(&exchange_request(request->exchange)->headers, HTTP_HEADER_CONTENT_TYPE),
-                            &request->words.form_boundary))
-        return fail(request, FAILURE_BAD_PARAMETER, NULL, SLICE("The Content-Type of the form has no valid boundary."));
-    struct multipart_reader *reader = arena_allocate(&request->sending, sizeof(*reader));
-    multipart_reader_init(reader, request->words.form_boundary);
-    while (field.is_valid && rest.length > 0) { /* to the last byte: a second form may stand behind the first */
-        struct multipart_event event;
-        size_t consumed = 0;
-        enum multipart_result result = multipart_reader_feed(reader, rest, &consumed, &event);
-        read_form_event(request, result, &event, &field);
-        rest = slice_from(rest, consumed);
-    }
-    request->words.form_model = request->words.model = field.value;
-    return (field.is_valid && multipart_reader_is_complete(reader) && utf8_is_valid(field.value)) ||
-           fail(request, FAILURE_BAD_PARAMETER, NULL,
-                SLICE("The form is broken, or names its model in a way that could be read in two."));
+    struct wire_problem problem = { 0 };
+    return wire_format_of(request)->read_words(request->endpoint, request->body, &request->sending, &request->words, &problem) ||
+           fail(request, problem.class, problem.parameter, problem.message);
 }
 
 static bool read_words(struct request *request)
 {
-    if (request->endpoint->body == ENDPOINT_MULTIPART)
-        return read_form(request);
-    struct wire_problem problem = { 0 };
-    if (!wire_format_of(request)->read_words(request->endpoint, request->body, &request->sending, &request->words, &problem))
-        return fail(request, problem.class, problem.parameter, problem.message);
+    if (!(request->endpoint->body == ENDPOINT_MULTIPART ? upload_read_words(request) : read_json(request)))
+        return false;
     request->words.model = arena_copy(request->arena, request->words.model);
     request->words.user = arena_copy(request->arena, request->words.user);
     if (request->user.length == 0 && request->words.user.length <= PERSONAL_MOST_BYTES)

@@ -3,6 +3,7 @@
 #include "gateway/gateway.h"
 
 #include "gateway/request.h"
+#include "gateway/spool.h"
 #include "gateway/worker.h"
 #include "net/tls.h"
 
@@ -20,6 +21,7 @@ struct listener {
 struct gateway {
     const struct config *config;
     const struct snapshot *snapshot;
+    struct spool_place spools;
     struct worker **workers;
     uint32_t worker_count;
     struct listener *listeners;
@@ -206,6 +208,13 @@ static bool open_listeners(struct gateway *gateway, char *ret_error)
     return true;
 }
 
+static bool open_spools(struct gateway *gateway, char *ret_error)
+{
+    const struct config *config = gateway->config;
+    const char *directory = config->server.spool_dir ? config->server.spool_dir : config->data_dir;
+    return spool_place_init(&gateway->spools, directory, config->server.max_spool_total, ret_error, GATEWAY_ERROR_BYTES);
+}
+
 static void listen_on_all(struct gateway *gateway, struct worker *worker)
 {
     for (size_t i = 0; i < gateway->listener_count; i++) {
@@ -238,12 +247,12 @@ struct gateway *gateway_start(const struct config *config, const struct snapshot
     struct gateway *gateway = allocate_zeroed(1, sizeof(*gateway));
     *gateway = (struct gateway){ .config = config, .snapshot = snapshot, .worker_count = workers };
     gateway->workers = allocate_zeroed(workers, sizeof(struct worker *));
-    if (!open_listeners(gateway, ret_error)) {
+    if (!open_spools(gateway, ret_error) || !open_listeners(gateway, ret_error)) {
         gateway_free(gateway);
         return NULL;
     }
     for (uint32_t i = 0; i < workers; i++) {
-        gateway->workers[i] = worker_new(i, snapshot, bookkeeper);
+        gateway->workers[i] = worker_new(i, snapshot, bookkeeper, &gateway->spools);
         listen_on_all(gateway, gateway->workers[i]);
     }
     for (uint32_t i = 0; i < workers; i++) {

@@ -1,9 +1,11 @@
 /* Receive: the body, in the way its endpoint needs it.
  *
- * JSON is collected whole, because it is read and edited. An upload whose form names a model is collected too, within the same
- * limit: the field may stand behind the file. Other uploads flow through: nothing is held but what waits in the sockets; the stages
- * go on at once and attempt hands the pieces on. Endpoints without a body of interest take a small one and pass it on. */
+ * JSON is collected whole, because it is read and edited. A form that names a model is spooled while its fields are read, because
+ * the model may stand behind the file. Other uploads flow through: nothing is held but what waits in the sockets; the stages go on
+ * at once and attempt hands the pieces on (gateway/upload.h). Endpoints without a body of interest take a small one and pass it on.
+ */
 #include "gateway/request.h"
+#include "gateway/upload.h"
 #include "gateway/worker.h"
 
 static bool media_fits(enum endpoint_body body, struct slice type)
@@ -38,14 +40,19 @@ static bool is_acceptable(struct request *request, const struct http_request_hea
     return true;
 }
 
-static bool flows_through(const struct request *request)
+/* Whether the body is a form, which may be of any size. */
+static bool is_form(const struct endpoint *endpoint, const struct http_request_head *head)
 {
-    return request->endpoint->body == ENDPOINT_MULTIPART && request->endpoint->model == ENDPOINT_NO_MODEL;
+    struct slice type = http_header_value(&head->headers, HTTP_HEADER_CONTENT_TYPE);
+    return endpoint->body == ENDPOINT_MULTIPART ||
+           (endpoint->body == ENDPOINT_ANY_BODY && type.length > 0 && media_fits(ENDPOINT_MULTIPART, type));
 }
 
 enum stage_result receive_run(struct request *request)
 {
     const struct http_request_head *head = exchange_request(request->exchange);
+    if (request->form)
+        return upload_take_form(request);
     if (head->framing == HTTP_FRAMING_NONE || request->body_complete)
         return STAGE_NEXT;
     if (request->body_started)
@@ -53,10 +60,10 @@ enum stage_result receive_run(struct request *request)
     if (!is_acceptable(request, head))
         return STAGE_END;
     request->body_started = true;
-    if (flows_through(request)) {
-        request->streams_body = true;
-        exchange_stream_body(request->exchange, request->snapshot->max_upload_bytes);
-        exchange_pause_body(request->exchange); /* until the attempt has begun */
+    if (is_form(request->endpoint, head)) {
+        if (request->endpoint->model != ENDPOINT_NO_MODEL)
+            return upload_begin_form(request);
+        upload_begin_flow(request);
         return STAGE_NEXT;
     }
     exchange_collect_body(request->exchange, request->snapshot->max_body_bytes);

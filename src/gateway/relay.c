@@ -11,6 +11,7 @@
  * Back-pressure: when the client's socket is full the upstream call is paused until on_drained. */
 #include "gateway/answer.h"
 #include "gateway/request.h"
+#include "gateway/upload.h"
 #include "gateway/worker.h"
 
 enum { EVENT_MOST_BYTES = 8 << 20, EVENT_MEMORY_BYTES = 64 << 20, ERROR_MOST_BYTES = 64 << 10, WRITE_MOST_PIECES = 64 };
@@ -284,7 +285,8 @@ enum stage_result relay_run(struct request *request)
 {
     if (!request->relay_started && !begin(request))
         return STAGE_END;
-    request_send_upload(request);
+    if (!upload_send(request))
+        return STAGE_END;
     struct incoming taken = request->incoming; /* callbacks do not run while stages do: the array may be used in place */
     request->incoming.count = 0;
     request->incoming.complete = false;

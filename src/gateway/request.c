@@ -2,6 +2,7 @@
 #include "gateway/request.h"
 
 #include "base/random.h"
+#include "gateway/upload.h"
 #include "gateway/worker.h"
 
 enum { SENDING_MOST_BYTES = 256 << 20 }; /* a parsed body of the largest size with the most members */
@@ -72,6 +73,7 @@ void request_cancel_upstream(struct request *request)
 
 void request_end_sending(struct request *request)
 {
+    upload_end_sending(request);
     arena_done(&request->sending);
     request->words.document = NULL;
     request->upstream_pieces = NULL;
@@ -86,6 +88,7 @@ void request_free(struct request *request)
     }
     loop_unpost(worker->loop, &request->task);
     request_end_sending(request);
+    upload_free(request);
     held_keys_drop(request->held_keys);
     if (request->next)
         request->next->previous = request->previous;

@@ -18,6 +18,7 @@
 #include "wire/wire.h"
 
 struct worker;
+struct form;
 struct held_keys;
 struct lookup;
 
@@ -74,7 +75,8 @@ struct request {
     bool body_complete; /* callbacks */
     bool body_started;
     bool streams_body;      /* an upload that flows through */
-    struct incoming upload; /* callbacks */
+    struct form *form;      /* one that is spooled; NULL: none (gateway/upload.c) */
+    struct incoming upload; /* callbacks; of either */
     uint64_t request_bytes;
 
     /* decide */
@@ -159,9 +161,6 @@ void request_free(struct request *request);
 
 /* The dialect in which the client is answered. */
 const struct wire_format *wire_format_of(const struct request *request);
-
-/* Hands on what has come of an upload that flows through; also while the provider answers already. */
-void request_send_upload(struct request *request);
 
 /* Keeps pieces until the stage runs. */
 void incoming_add(struct request *request, struct incoming *incoming, const struct slice *pieces, size_t count, bool complete);

@@ -37,7 +37,7 @@ static void on_body(void *owner, struct exchange *exchange, struct slice bytes, 
     (void)owner;
     request->request_bytes += bytes.length;
     request->body_complete |= complete;
-    if (request->streams_body)
+    if (request->streams_body || request->form)
         incoming_add(request, &request->upload, &bytes, 1, complete);
     else
         request->body = bytes;
@@ -71,12 +71,14 @@ static const struct server_callbacks callbacks = {
 
 /* --- beginning and end --- */
 
-struct worker *worker_new(unsigned index, const struct snapshot *snapshot, struct bookkeeper *bookkeeper)
+struct worker *worker_new(unsigned index, const struct snapshot *snapshot, struct bookkeeper *bookkeeper,
+                          struct spool_place *spools)
 {
     struct worker *worker = allocate_zeroed(1, sizeof(*worker));
     worker->index = index;
     worker->snapshot = snapshot;
     worker->bookkeeper = bookkeeper;
+    worker->spools = spools;
     worker->journal = bookkeeper_journal(bookkeeper, index);
     worker->digester = secret_digester_new();
     worker->keys = allocate_zeroed(1, sizeof(*worker->keys));
@@ -101,6 +103,7 @@ void worker_free(struct worker *worker)
     table_done(&worker->catalogue_prices);
     metrics_done(&worker->metrics);
     buffer_done(&worker->lines);
+    free(worker->piece);
     free(worker);
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "bookkeeper/bookkeeper.h"
 #include "gateway/metrics.h"
+#include "gateway/spool.h"
 #include "identity/key_table.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -41,11 +42,14 @@ struct worker {
     struct request *requests;           /* open ones */
     bool is_draining;                   /* no new connections */
     bool is_cutting;                    /* what still runs ends now */
+    struct spool_place *spools;         /* the process's */
+    char *piece;                        /* SPOOL_PIECE_BYTES on the way out of a spool; NULL until the first */
     struct buffer lines;                /* where header lines are put together; used by one function at a time */
     char entry_bytes[ENTRY_MOST_BYTES]; /* where a journal entry is put together */
 };
 
-struct worker *worker_new(unsigned index, const struct snapshot *snapshot, struct bookkeeper *bookkeeper);
+struct worker *worker_new(unsigned index, const struct snapshot *snapshot, struct bookkeeper *bookkeeper,
+                          struct spool_place *spools);
 /* After the loop has ended. */
 void worker_free(struct worker *worker);
 /* The price of a model that is served under its own name; cached. NULL: not known. */

@@ -50,8 +50,9 @@ void loop_unpost(struct loop *loop, struct loop_task *task);
  * task. */
 void loop_drain(struct loop *loop);
 
-/* For net/ itself. The first runs its task in the next turn, which does not wait for descriptors; the second once everything else
- * of this turn is done. Both leave with loop_unpost. */
+/* The first runs its task in the next turn, which does not wait for descriptors: for work that lets others go first. Not for tasks
+ * that callbacks post, which must see the bytes at hand. The second, for net/ itself, runs it once everything else of this turn is
+ * done. Both leave with loop_unpost. */
 void loop_post_next_turn(struct loop *loop, struct loop_task *task);
 void loop_post_turn_end(struct loop *loop, struct loop_task *task);
 

@@ -316,6 +316,7 @@ static void build_server(struct build *build)
     snapshot->server.connections_per_address = (size_t)config->max_connections_per_address;
     snapshot->max_body_bytes = config->max_body;
     snapshot->max_upload_bytes = config->max_upload;
+    snapshot->max_spool_bytes = config->max_spool;
     snapshot->serves_unrecorded = strcmp(build->config->on_unrecordable, "serve") == 0;
     build_trusted_proxies(build, &config->trusted_proxies);
     build_cors_origins(build, &config->cors_origins);

@@ -57,7 +57,7 @@ struct snapshot {
     bool any_account;                       /* accounts are not listed: every path is good */
     struct snapshot_account open_account;   /* what such an account may do */
     struct table account_table, model_table, purpose_table;
-    uint64_t max_body_bytes, max_upload_bytes;
+    uint64_t max_body_bytes, max_upload_bytes, max_spool_bytes;
     bool serves_unrecorded; /* on_unrecordable: serve */
     struct server_limits server;
     struct address_range *trusted_proxies;

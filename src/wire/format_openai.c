@@ -178,34 +178,14 @@ static void edit_stream_usage(const struct wire_words *words, struct json_edit *
         json_edit_add(edit, options, SLICE("include_usage"), SLICE("true"));
 }
 
-/* A form: the value of its model field is replaced, or the field put before the others. */
-static void edit_form(const struct wire_words *words, struct slice body, struct slice model, struct arena *arena,
-                      struct slice *ret_pieces, size_t *ret_count)
-{
-    struct slice named = words->form_model;
-    size_t count = 0;
-    if (model.length == 0 || slice_equal(model, named)) {
-        ret_pieces[count++] = body;
-    } else if (named.length > 0) {
-        ret_pieces[count++] = slice_of(body.bytes, (size_t)(named.bytes - body.bytes));
-        ret_pieces[count++] = model;
-        ret_pieces[count++] = slice_from(body, (size_t)(named.bytes - body.bytes) + named.length);
-    } else {
-        ret_pieces[count++] = arena_print(arena, "--%.*s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%.*s\r\n",
-                                          SLICE_ARGS(words->form_boundary), SLICE_ARGS(model));
-        ret_pieces[count++] = body;
-    }
-    *ret_count = count;
-}
-
 static bool edit_body(const struct endpoint *endpoint, const struct wire_words *words, struct slice body,
                       const struct wire_edits *edits, struct arena *arena, struct slice **ret_pieces, size_t *ret_count)
 {
     (void)endpoint;
     if (!words->document) {
-        *ret_pieces = arena_allocate(arena, 3 * sizeof(**ret_pieces));
-        struct slice model = words->form_boundary.length > 0 ? edits->model : SLICE("");
-        edit_form(words, body, model, arena, *ret_pieces, ret_count);
+        *ret_pieces = arena_allocate(arena, sizeof(**ret_pieces));
+        (*ret_pieces)[0] = body;
+        *ret_count = 1;
         return true;
     }
     struct json_edit edit;

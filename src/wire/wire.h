@@ -18,8 +18,7 @@
 struct wire_words {
     struct json_document *document; /* NULL: there is no JSON body */
     struct slice model;             /* unescaped; empty: not named */
-    struct slice form_boundary;     /* of a form that was collected */
-    struct slice form_model;        /* its model field, a view into the body; empty: not named */
+    struct slice form_boundary;     /* of a form that was read; empty: there is none */
     struct slice user;              /* the application's end user, when the body names one */
     bool wants_stream;
     bool wants_stream_usage; /* the client asked for usage in its stream */
@@ -62,7 +61,8 @@ struct wire_format {
     const char *name;
     bool (*read_words)(const struct endpoint *endpoint, struct slice body, struct arena *arena, struct wire_words *ret_words,
                        struct wire_problem *ret_problem);
-    /* The body's pieces with the edits spliced in, in the arena. False: no room. */
+    /* The pieces of a JSON body with the edits spliced in, in the arena; other bodies stay as they are (forms: wire/form.h). False:
+     * no room. */
     bool (*edit_body)(const struct endpoint *endpoint, const struct wire_words *words, struct slice body,
                       const struct wire_edits *edits, struct arena *arena, struct slice **ret_pieces, size_t *ret_count);
     /* usage: the JSON text of an answer's usage object. False when it holds no usage that can be understood. */

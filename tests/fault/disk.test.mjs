@@ -65,3 +65,32 @@ test('a full disk', { skip: canMount ? false : 'needs the right to mount a tmpfs
   await gateway.stop();
   await simulator.stop();
 });
+
+test('a full disk under spooled forms', { skip: canMount ? false : 'needs the right to mount a tmpfs in a namespace of its own' }, async () => {
+  const simulator = await startSimulator();
+  const directory = temporaryDirectory();
+  const mounted = join(directory, 'spools');
+  mkdirSync(mounted);
+  const gateway = new Gateway(directory, baseConfig(directory, simulator, { models: ['whisper-1'], more: { server: { spool_dir: mounted } } }));
+  await gateway.start({ wrap: (command) => ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=4m tmpfs "${mounted}" && exec "$0" "$@"`, ...command] });
+  const key = gateway.makeKey();
+  const ask = (bytes) => {
+    const form = new FormData();
+    form.append('file', new Blob([Buffer.alloc(bytes, 1)]), 'a.wav');
+    form.append('model', 'whisper-1');
+    return gateway.request('/v1/audio/transcriptions', { key: key.secret, body: form });
+  };
+  assert.equal((await ask(3 << 20)).status, 200);
+  for (let i = 0; i < 3; i++) {
+    const full = await ask(6 << 20);
+    assert.equal(full.status, 503, await full.clone().text());
+    assert.equal(full.headers.get('x-airgate-class'), 'unspoolable');
+    assert.equal(full.headers.get('x-should-retry'), 'true');
+    assert.equal((await ask(1000)).status, 200, 'small forms need no disk');
+    await until(async () => (await ask(3 << 20)).status === 200, 'the room to come back');
+  }
+  assert.ok(gateway.logLines().some((line) => line.event === 'spool_failed' && /No space left/.test(line.problem)));
+  assert.equal((await simulator.seen()).requests.length, 7);
+  await gateway.stop();
+  await simulator.stop();
+});

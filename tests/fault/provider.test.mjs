@@ -123,6 +123,7 @@ describe('answers that break off', () => {
       assert.equal(record.outcome, 'failed');
       if (failureClass instanceof RegExp) assert.match(record.class, failureClass);
       else assert.equal(record.class, failureClass);
+      assert.notEqual(record.cost_state, 'free', 'the provider has worked');
     });
 
   test('sim-stream-close-after-0: a stream that ends before its first event', async () => {
