@@ -70,6 +70,7 @@ int64_t cell_open_period(struct cell *cell, int64_t period_id, int64_t end_ns)
     if (generation == 0)
         generation = CELL_PERIODS; /* zero means none; the same place in the ring as zero */
     size_t index = generation % CELL_PERIODS;
+    invariant(index != generation_of(state) % CELL_PERIODS); /* workers still read the place of the period that is open */
     atomic_store_explicit(&cell->period_ids[index], period_id, memory_order_relaxed);
     atomic_store_explicit(&cell->period_ends_ns[index], end_ns, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&cell->state, &state, state_of(generation, 0), memory_order_acq_rel,

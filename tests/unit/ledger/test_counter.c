@@ -78,10 +78,13 @@ static void test_users_that_collide(void **state)
 
 /* --- threads --- */
 
+static pthread_barrier_t start;
+
 static void *enter_all(void *owner)
 {
     struct counter *counter = owner;
     uint8_t hash[USER_HASH_BYTES];
+    (void)pthread_barrier_wait(&start);
     for (uint64_t i = 0; i < USERS; i++)
         invariant(rate_enter(&counter_tally(counter, hash_of(i, hash))->rate, INT64_MAX));
     counter_unref(counter);
@@ -91,16 +94,18 @@ static void *enter_all(void *owner)
 static void check_all(void *owner, struct tally *tally, const uint8_t *user)
 {
     size_t *count = owner;
-    assert_int_equal(rate_inside(&tally->rate), user ? THREADS : 0);
+    assert_true(rate_inside(&tally->rate) == (user ? THREADS : 0));
     *count += user != NULL;
 }
 
 static void test_threads_share_users(void **state)
 {
     (void)state;
+    assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
     for (int round = 0; round < ROUNDS; round++) {
         pthread_t threads[THREADS];
         struct counter *counter = counter_new(USERS + THREADS); /* room for what several reserve for the same user */
+        uint8_t hash[USER_HASH_BYTES];
         size_t count = 0;
         for (size_t i = 0; i < THREADS; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, enter_all, counter_ref(counter)), 0);
@@ -108,8 +113,11 @@ static void test_threads_share_users(void **state)
             (void)pthread_join(threads[i], NULL);
         counter_each(counter, check_all, &count);
         assert_int_equal(count, USERS);
+        for (uint64_t i = USERS; i < USERS + THREADS; i++) /* whoever came second has given its room back */
+            assert_ptr_not_equal(counter_tally(counter, hash_of(i, hash)), counter_tally(counter, NULL));
         counter_unref(counter);
     }
+    (void)pthread_barrier_destroy(&start);
 }
 
 int main(void)
