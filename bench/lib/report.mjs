@@ -2,7 +2,7 @@
 //
 // A ratio is the median of the rounds' own ratios, with the smallest and the largest behind it; other figures are medians over the
 // rounds. A row whose figures saw an error says INVALID. A run is good when no row fails and valid when none is invalid.
-import { difference, median, paired, ratio } from './statistics.mjs';
+import { difference, disturbedShare, median, paired, ratio } from './statistics.mjs';
 
 const columns = ['direct', 'nginx', 'haproxy', 'ungoverned', 'airgate'];
 const micro = (value) => `${value.toFixed(Math.abs(value) < 100 ? 1 : 0)} µs`;
@@ -191,8 +191,8 @@ function rigNotes(results) {
 
 function disturbanceNotes(results) {
   const rounds = eachContestant(results).flatMap((entry) => entry.rounds);
-  const disturbed = rounds.filter((round) => round.disturbed > 0.05).length;
-  return disturbed > 0 ? [`In ${disturbed} of ${rounds.length} windows something else used more than 5 % of one of the two cores: repeat on a quiet machine.`] : [];
+  const disturbed = rounds.filter((round) => round.disturbed > disturbedShare).length;
+  return disturbed > 0 ? [`In ${disturbed} of ${rounds.length} windows something else used more than ${percent(disturbedShare)} of one of the two cores: repeat on a quiet machine.`] : [];
 }
 
 export function render(results) {
