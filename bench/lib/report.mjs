@@ -200,11 +200,12 @@ export function render(results) {
   const cell = (row, name) => row.values[name] ?? '';
   const table = rows.map((row) => `| ${row.what} | ${row.load} | ${columns.map((name) => cell(row, name)).join(' | ')} | ${row.figure} | ${row.must} | ` +
     `${/^(FAILS|INVALID)/.test(row.verdict) ? `**${row.verdict}**` : row.verdict} |`);
-  const rounds = results.rounds ? `${results.rounds} rounds of ${results.window_seconds} s${results.quick ? ' (quick run)' : ''}; ` : '';
-  const versions = Object.values(results.versions ?? {}).filter(Boolean);
+  const rounds = results.rounds ? [`${results.rounds} round${results.rounds > 1 ? 's' : ''} of ${results.window_seconds} s`] : [];
+  const circumstances = [`${results.date.slice(0, 16).replace('T', ' ')} UTC${results.quick ? ', quick run' : ''}`, `${results.cpu}, ${results.cores} cores, Linux ${results.kernel}`,
+    ...rounds, ...Object.values(results.versions ?? {}).filter(Boolean)];
   const notes = [...threadNotes(results), ...rigNotes(results), ...disturbanceNotes(results)];
   const text = [
-    `${results.date.slice(0, 16).replace('T', ' ')} UTC; ${results.cpu}, ${results.cores} cores, Linux ${results.kernel}; ${rounds}${versions.join('; ')}.`, '',
+    `${circumstances.join('; ')}.`, '',
     `| what | load | ${columns.join(' | ')} | airgate's figure | must | |`, `|---|---|${'--:|'.repeat(columns.length)}--:|---|---|`, ...table, '',
     ...notes.map((note) => `- ${note}`),
     ...(results.singles ? ['', 'Single parts, CPU time of one thread (`build/bench_*`):', '```', results.singles, '```'] : []),
