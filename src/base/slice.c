@@ -7,14 +7,31 @@ static unsigned char lower(char c)
     return (unsigned char)((unsigned)(byte - 'A') < 26 ? byte + 32 : byte);
 }
 
+/* Eight bytes that differ in nothing but the bit that tells the cases of letters apart; nearly all that are equal at all. */
+static bool words_may_equal(const char *a, const char *b, bool *ret_same)
+{
+    uint64_t first, second;
+    memcpy(&first, a, sizeof(first));
+    memcpy(&second, b, sizeof(second));
+    *ret_same = first == second;
+    return ((first ^ second) & ~UINT64_C(0x2020202020202020)) == 0;
+}
+
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
+    size_t i = 0;
     if (a.length != b.length)
         return false;
-    for (size_t i = 0; i < a.length; i++) {
+    for (bool is_same; a.length - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        if (!words_may_equal(a.bytes + i, b.bytes + i, &is_same))
+            return false;
+        for (size_t j = i; !is_same && j < i + sizeof(uint64_t); j++)
+            if (lower(a.bytes[j]) != lower(b.bytes[j]))
+                return false;
+    }
+    for (; i < a.length; i++)
         if (lower(a.bytes[i]) != lower(b.bytes[i]))
             return false;
-    }
     return true;
 }
 

@@ -11,11 +11,13 @@
 #include "bookkeeper/recover.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     CYCLE_MS = 200, /* how long entries wait for their batch */
@@ -376,6 +378,7 @@ static bool create_journals(struct bookkeeper *bookkeeper, char *ret_error)
         char path[4096], problem[JOURNAL_ERROR_BYTES] = "";
         struct journal_settings settings = bookkeeper->settings.journal;
         settings.epoch = bookkeeper->epoch;
+        settings.store = store_id(bookkeeper->store);
         settings.worker = i;
         (void)snprintf(path, sizeof(path), "%s/worker-%u.journal", journal_directory(bookkeeper), i);
         bookkeeper->journals[i].journal = journal_create(path, &settings, problem);
@@ -383,6 +386,32 @@ static bool create_journals(struct bookkeeper *bookkeeper, char *ret_error)
             return fail(ret_error, "cannot start", problem);
         fold_init(&bookkeeper->journals[i].fold, bookkeeper->epoch, i, 0);
     }
+    return true;
+}
+
+static bool sync_directory(const char *path)
+{
+    int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = file >= 0 && fsync(file) == 0;
+    if (file >= 0)
+        (void)close(file);
+    return is_synced;
+}
+
+/* From now on a journal that is missing is noticed, also one that vanishes before anything of it is folded. Not before they are all
+ * there and on the disk: a start that fails half-way has lost nothing. */
+static bool announce_journals(struct bookkeeper *bookkeeper, char *ret_error)
+{
+    const struct store_position beginning = { .folded = 0 };
+    if (!sync_directory(journal_directory(bookkeeper)))
+        return fail(ret_error, journal_directory(bookkeeper), strerror(errno));
+    enum store_result result = store_begin(bookkeeper->store);
+    for (uint32_t i = 0; result == STORE_OK && i < bookkeeper->settings.workers; i++)
+        result = store_put_position(bookkeeper->store, bookkeeper->epoch, i, &beginning);
+    if (result == STORE_OK)
+        result = store_commit(bookkeeper->store);
+    if (result != STORE_OK)
+        return fail(ret_error, "cannot start", store_error(bookkeeper->store));
     return true;
 }
 
@@ -396,7 +425,7 @@ static bool open_all(struct bookkeeper *bookkeeper, char *ret_error)
         return false;
     if (store_next_epoch(bookkeeper->store, &bookkeeper->epoch) != STORE_OK || load_keys(bookkeeper) != STORE_OK)
         return fail(ret_error, path, store_error(bookkeeper->store));
-    return create_journals(bookkeeper, ret_error);
+    return create_journals(bookkeeper, ret_error) && announce_journals(bookkeeper, ret_error);
 }
 
 static void close_journals(struct bookkeeper *bookkeeper)

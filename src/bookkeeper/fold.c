@@ -191,13 +191,35 @@ struct journal_cursor fold_resume(const struct fold *fold, struct journal_cursor
 
 /* --- the end --- */
 
-enum store_result fold_put_openings(const struct fold *fold, struct store *store)
+static bool stop_at_first(void *owner, const struct store_record *row)
+{
+    (void)owner;
+    (void)row;
+    return false;
+}
+
+static enum store_result has_record(struct store *store, struct slice opening, bool *ret_has)
+{
+    struct slice bytes, personal;
+    struct record record;
+    enum store_result result = STORE_NOT_FOUND;
+    if (unpack(opening, &bytes, &personal, &record))
+        result = store_find_record(store, record.id, stop_at_first, NULL);
+    *ret_has = result == STORE_OK;
+    return result == STORE_NOT_FOUND ? STORE_OK : result;
+}
+
+enum store_result fold_put_openings(const struct fold *fold, struct store *store, bool closings_may_lack)
 {
     enum store_result result = STORE_OK;
     for (size_t i = fold->first_opening; result == STORE_OK && i < fold->opening_count; i++) {
         const struct fold_opening *opening = &fold->openings[i];
-        if (!opening->is_over)
-            result = store_put_open(store, fold->epoch, fold->worker, opening->sequence, slice_of(opening->copy, opening->length));
+        struct slice content = slice_of(opening->copy, opening->length);
+        bool is_over = opening->is_over;
+        if (!is_over && closings_may_lack)
+            result = has_record(store, content, &is_over);
+        if (result == STORE_OK && !is_over)
+            result = store_put_open(store, fold->epoch, fold->worker, opening->sequence, content);
     }
     return result;
 }

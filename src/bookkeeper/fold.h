@@ -49,8 +49,9 @@ void fold_written(struct fold *fold);
 /* Where reading must begin again after a crash, once the batch is written, when everything before `reading` has been added. */
 struct journal_cursor fold_resume(const struct fold *fold, struct journal_cursor reading);
 
-/* Everything that is still open goes into the store, with its copy. */
-enum store_result fold_put_openings(const struct fold *fold, struct store *store) MUST;
+/* Everything that is still open goes into the store, with its copy. closings_may_lack: entries that were folded before could not be
+ * read again, so what looks open may have its record in the store. */
+enum store_result fold_put_openings(const struct fold *fold, struct store *store, bool closings_may_lack) MUST;
 /* The record of a request that was opened and never closed. */
 enum store_result fold_put_interrupted(struct store *store, struct slice opening, int64_t wall_ns) MUST;
 

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum { PATH_MOST = 4096 };
+
 /* No position that a journal can have: those are multiples of eight. */
 static const struct store_position recovered_mark = { .resume = { INT32_MAX, INT32_MAX }, .folded = INT32_MAX };
 
@@ -23,7 +25,8 @@ struct recovery {
     struct fold fold;
     struct journal_header header;
     struct recovered *recovered;
-    struct arena batch; /* the contents of the batch's records */
+    struct arena batch;     /* the contents of the batch's records */
+    bool closings_may_lack; /* of openings whose records are in the store */
     enum store_result result;
 };
 
@@ -56,6 +59,7 @@ static void on_gap(void *owner, uint64_t from_sequence, uint64_t to_sequence)
 {
     struct recovery *recovery = owner;
     recovery->recovered->lost += to_sequence - from_sequence + 1;
+    recovery->closings_may_lack |= from_sequence < recovery->fold.folded;
     LOG_WARN("journal_gap", log_uint("worker", recovery->header.worker), log_uint("from", from_sequence),
              log_uint("to", to_sequence));
     if (recovery->result == STORE_OK)
@@ -82,7 +86,7 @@ static enum store_result fold_file(struct recovery *recovery, const char *path, 
     }
     write_batch(recovery);
     if (recovery->result == STORE_OK)
-        recovery->result = fold_put_openings(&recovery->fold, recovery->store);
+        recovery->result = fold_put_openings(&recovery->fold, recovery->store, recovery->closings_may_lack);
     if (recovery->result == STORE_OK)
         recovery->result = store_put_position(recovery->store, header->epoch, header->worker, &recovered_mark);
     return recovery->result;
@@ -104,16 +108,34 @@ static enum store_result say(struct store *store, enum store_result result, cons
     return result;
 }
 
+/* Nothing in it can be verified: it was torn while it was created, or later damaged. Then its position is left over, and reported
+ * as a gap. It is kept under another name, for people. */
+static enum store_result put_aside(const char *path, char *ret_error, size_t error_size)
+{
+    char aside[PATH_MOST];
+    LOG_WARN("journal_damaged", log_text("path", path), log_text("consequence", "it is renamed to .damaged, and not folded"));
+    if (snprintf(aside, sizeof(aside), "%s.damaged", path) < (int)sizeof(aside) && rename(path, aside) == 0)
+        return STORE_OK;
+    (void)snprintf(ret_error, error_size, "cannot rename %s: %s", path, strerror(errno));
+    return STORE_FAILED;
+}
+
 static enum store_result recover_file(struct store *store, const char *path, struct recovered *recovered, char *ret_error,
                                       size_t error_size)
 {
     struct recovery recovery = { .store = store, .recovered = recovered };
+    char problem[JOURNAL_ERROR_BYTES] = "";
     uint8_t boot_id[16];
-    if (!journal_read_header(path, &recovery.header)) {
-        /* Torn while it was created, or lost with the machine: then its position is left over, and reported as a gap. */
-        LOG_WARN("journal_unreadable", log_text("path", path));
-        (void)unlink(path);
-        return STORE_OK;
+    enum journal_reading reading = journal_read_header(path, &recovery.header, problem);
+    if (reading == JOURNAL_DAMAGED)
+        return put_aside(path, ret_error, error_size);
+    if (reading != JOURNAL_READ) {
+        (void)snprintf(ret_error, error_size, "%s", problem);
+        return STORE_FAILED;
+    }
+    if (recovery.header.store != store_id(store)) {
+        (void)snprintf(ret_error, error_size, "%s belongs to another store; move it to its own data_dir, or away", path);
+        return STORE_FAILED;
     }
     bool is_same_boot = journal_boot_id(boot_id) && memcmp(boot_id, recovery.header.boot_id, sizeof(boot_id)) == 0;
     fold_init(&recovery.fold, recovery.header.epoch, recovery.header.worker, 0);
@@ -193,7 +215,7 @@ enum store_result recover_journals(struct store *store, const char *directory, s
     }
     enum store_result result = STORE_OK;
     for (struct dirent *file; result == STORE_OK && (file = readdir(files));) {
-        char path[4096];
+        char path[PATH_MOST];
         if (is_journal(slice_text(file->d_name)) &&
             snprintf(path, sizeof(path), "%s/%s", directory, file->d_name) < (int)sizeof(path))
             result = recover_file(store, path, ret_recovered, ret_error, error_size);

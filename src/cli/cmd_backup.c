@@ -103,17 +103,17 @@ static void close_cleanly(const struct config *config)
 static int run_restore(const struct cli_invocation *invocation)
 {
     char problem[LOCK_ERROR_BYTES] = "";
-    int lock = -1;
+    struct locks locks;
     struct config *config = control_config(invocation);
     if (!config)
         return CLI_FAILED;
     int result = CLI_FAILED;
-    if (lock_take(config->data_dir, &lock, problem) != LOCK_TAKEN) {
+    if (locks_take(config->data_dir, config->journal_dir, &locks, problem) != LOCK_TAKEN) {
         (void)cli_fail("%s; stop the gateway before restoring", problem);
     } else {
         close_cleanly(config);
         result = restore_into(cli_argument(invocation, 0), config->data_dir, cli_is_set(invocation, "force"));
-        (void)close(lock);
+        locks_drop(&locks);
     }
     config_free(config);
     return result;

@@ -26,7 +26,7 @@ enum { LOCK_TRIES = 40, LOCK_TRY_MS = 50 };
 struct serving {
     struct config *config;
     struct snapshot *snapshot;
-    int lock;
+    struct locks locks;
     struct bookkeeper *bookkeeper;
     struct gateway *gateway;
     struct admin *admin;
@@ -171,7 +171,7 @@ static bool take_lock(struct serving *serving, char *ret_error)
     for (int i = 0; i < LOCK_TRIES && result == LOCK_HELD_BY_OTHER; i++) {
         if (i > 0)
             (void)nanosleep(&pause, NULL);
-        result = lock_take(serving->config->data_dir, &serving->lock, ret_error);
+        result = locks_take(serving->config->data_dir, serving->config->journal_dir, &serving->locks, ret_error);
     }
     return result == LOCK_TAKEN;
 }
@@ -235,15 +235,14 @@ static void stop(struct serving *serving)
         gateway_stop(serving->gateway);
     bookkeeper_stop(serving->bookkeeper);
     gateway_free(serving->gateway);
-    if (serving->lock >= 0)
-        (void)close(serving->lock);
+    locks_drop(&serving->locks);
     snapshot_free(serving->snapshot);
     config_free(serving->config);
 }
 
 static int run_serve(const struct cli_invocation *invocation)
 {
-    struct serving serving = { .lock = -1 };
+    struct serving serving = { .locks = { -1, -1 } };
     enum log_level level;
     sigset_t signals;
     int received = 0;

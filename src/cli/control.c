@@ -192,11 +192,11 @@ static bool run(const struct config *config, struct slice request, struct buffer
         return false;
     }
     for (int i = 0; i < TRIES; i++) {
-        int lock = -1;
-        switch (lock_take(config->data_dir, &lock, problem)) {
+        struct locks locks;
+        switch (locks_take(config->data_dir, config->journal_dir, &locks, problem)) {
         case LOCK_TAKEN: {
             bool done = run_here(config, request, ret_text);
-            (void)close(lock);
+            locks_drop(&locks);
             return done;
         }
         case LOCK_FAILED:

@@ -53,7 +53,7 @@ static const struct failure_info failures[FAILURE_CLASS_COUNT] = {
     { FAILURE_AUTH_AMBIGUOUS, "auth_ambiguous", CLIENT, 400, INVALID, NULL, false, FREE,
       "The request carries two different API keys; send one.", "two different credentials in one request" },
     { FAILURE_KEY_EXPIRED, "key_expired", CLIENT, 401, INVALID, "invalid_api_key", false, FREE, "The API key has expired.",
-      "make a new key or rotate this one" },
+      "make a new key; a rotation does not move the end" },
     { FAILURE_KEY_REVOKED, "key_revoked", CLIENT, 401, INVALID, "invalid_api_key", false, FREE, "The API key has been revoked.",
       "a revoked key is still in use somewhere" },
     { FAILURE_ACCOUNT_UNKNOWN, "account_unknown", CLIENT, 403, "permission_error", NULL, false, FREE,

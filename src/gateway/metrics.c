@@ -136,7 +136,8 @@ static const struct {
       offsetof(struct metrics, upstream_reused) },
     { "airgate_request_bytes_total", "counter", "Bytes of request bodies.", offsetof(struct metrics, request_bytes) },
     { "airgate_response_bytes_total", "counter", "Bytes of answer bodies.", offsetof(struct metrics, response_bytes) },
-    { "airgate_unrecorded_requests_total", "counter", "Requests served without a record (on_unrecordable: serve).",
+    { "airgate_unrecorded_requests_total", "counter",
+      "Requests without a record: served by on_unrecordable: serve, or refused while the journal was full.",
       offsetof(struct metrics, unrecorded) },
 };
 

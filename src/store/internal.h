@@ -54,7 +54,7 @@ struct store {
     struct store_pending *pending;
     struct table texts; /* text -> struct interned; of committed rows and of this transaction */
     struct table sums;  /* of this transaction: key bytes -> struct sum */
-    uint64_t next_leaf, leaf_at_begin;
+    uint64_t id, next_leaf, leaf_at_begin;
     struct store_block block, block_at_begin; /* the one that is not full yet */
     bool in_transaction;
     char error[STORE_ERROR_BYTES];

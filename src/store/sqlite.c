@@ -237,7 +237,7 @@ static enum store_result prepare_all(struct store *store)
 
 static enum store_result set_up(struct store *store, uint64_t most_pages)
 {
-    int64_t last_leaf = 0, version = 0;
+    int64_t id = 0, last_leaf = 0, version = 0;
     char limit[64];
     (void)sqlite3_busy_timeout(store->database, 1000);
     (void)sqlite3_extended_result_codes(store->database, 1);
@@ -262,6 +262,9 @@ static enum store_result set_up(struct store *store, uint64_t most_pages)
                             "+ 1 FROM record), 0))",
                             &last_leaf);
     store->next_leaf = (uint64_t)last_leaf;
+    if (result == STORE_OK)
+        result = get_number(store, "SELECT value FROM meta WHERE name = 'store_id'", &id);
+    store->id = (uint64_t)id;
     if (result == STORE_OK)
         result = store_read_block(store);
     return result == STORE_OK ? prepare_all(store) : result;
@@ -308,6 +311,11 @@ void store_close(struct store *store)
     store_forget_texts(store);
     store_pending_free(store->pending);
     free(store);
+}
+
+uint64_t store_id(const struct store *store)
+{
+    return store->id;
 }
 
 enum store_result store_next_epoch(struct store *store, uint64_t *ret_epoch)

@@ -31,6 +31,8 @@ void store_close(struct store *store); /* NULL is allowed */
 /* The last failure in words. */
 const char *store_error(const struct store *store);
 
+/* Made by chance when the store was created; its backups have it too. */
+uint64_t store_id(const struct store *store);
 /* A number never given before: of this process. */
 enum store_result store_next_epoch(struct store *store, uint64_t *ret_epoch) MUST;
 

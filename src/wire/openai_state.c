@@ -11,8 +11,8 @@
 static char cut_folded(struct slice *rest)
 {
     static const struct slice long_s = SLICE_INIT("\xc5\xbf"), kelvin = SLICE_INIT("\xe2\x84\xaa");
-    bool is_long_s = slice_starts_with(*rest, long_s), is_kelvin = slice_starts_with(*rest, kelvin);
     char byte = rest->bytes[0];
+    bool is_long_s = (byte & 0x80) && slice_starts_with(*rest, long_s), is_kelvin = (byte & 0x80) && slice_starts_with(*rest, kelvin);
     *rest = slice_from(*rest, is_long_s ? long_s.length : is_kelvin ? kelvin.length : 1);
     if (is_long_s || is_kelvin)
         return is_long_s ? 's' : 'k';
@@ -56,7 +56,7 @@ bool openai_is_almost_named(const struct json_document *document, const struct j
     struct slice key = slice_of(document->text + member->key_start, member->key_length);
     if (member->key_is_escaped && !json_key(document, member, arena, &key))
         return true;
-    return folds_to(key, name) && !slice_is(key, name);
+    return !slice_is(key, name) && folds_to(key, name);
 }
 
 /* For names that mean the same however they are written. Keys with escapes are compared as they would be without. */

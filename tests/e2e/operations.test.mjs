@@ -92,6 +92,7 @@ describe('SIGTERM', () => {
     const records = gateway.records();
     assert.equal(records.length, 1);
     assert.notEqual(records[0].outcome, 'completed');
+    assert.equal(records[0].cost_state, 'unknown', 'the provider was at work: its cost is not zero');
     await simulator.stop();
   });
 });

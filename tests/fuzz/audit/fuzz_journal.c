@@ -22,7 +22,7 @@ enum {
     CONTENT_MOST = 1000,
     EDIT_BYTES = 6,
     EDITS_MOST = 64,
-    CHECKED_HEADER_BYTES = 48,
+    CHECKED_HEADER_BYTES = 56,
 };
 
 struct fuzzed {
@@ -149,7 +149,7 @@ static void recover(const struct fuzzed *fuzzed, bool is_same_boot, struct journ
     const struct journal_recovery recovery = { .on_entry = on_entry, .on_gap = on_gap, .owner = &found };
     struct journal_header header;
     char problem[JOURNAL_ERROR_BYTES];
-    bool is_journal = journal_read_header(fuzzed->path, &header);
+    bool is_journal = journal_read_header(fuzzed->path, &header, problem) == JOURNAL_READ;
     invariant(journal_recover(fuzzed->path, is_same_boot, from, &recovery, problem) == is_journal);
 }
 

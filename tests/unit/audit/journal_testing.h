@@ -20,6 +20,7 @@ enum {
 
 struct test_place {
     char directory[TEST_PATH_BYTES / 2], path[TEST_PATH_BYTES];
+    bool writes; /* of its journals: entries are written, not mapped */
 };
 
 static inline void test_place_make(struct test_place *place)
@@ -39,9 +40,12 @@ static inline void test_place_remove(const struct test_place *place)
 static inline struct journal *test_journal(const struct test_place *place)
 {
     char problem[JOURNAL_ERROR_BYTES] = "";
-    const struct journal_settings settings = {
-        .epoch = 7, .worker = 3, .segment_bytes = TEST_SEGMENT_BYTES, .segment_count = TEST_SEGMENTS
-    };
+    const struct journal_settings settings = { .epoch = 7,
+                                               .store = 5,
+                                               .worker = 3,
+                                               .segment_bytes = TEST_SEGMENT_BYTES,
+                                               .segment_count = TEST_SEGMENTS,
+                                               .writes = place->writes };
     struct journal *journal = journal_create(place->path, &settings, problem);
     if (!journal)
         fail_msg("%s", problem);

@@ -18,10 +18,18 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_writing(void **state)
+{
+    (void)set_up(state);
+    place.writes = true;
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
     test_place_remove(&place);
+    place.writes = false;
     return 0;
 }
 
@@ -349,12 +357,13 @@ static void a_file_says_whose_it_is(void **state)
     struct journal_header header;
     struct stat status;
     uint8_t boot_id[16], again[16];
+    char problem[JOURNAL_ERROR_BYTES];
     struct journal *journal = test_journal(&place);
     assert_true(journal_boot_id(boot_id) && journal_boot_id(again));
     assert_memory_equal(boot_id, again, sizeof(boot_id));
-    assert_true(journal_read_header(place.path, &header));
+    assert_int_equal(journal_read_header(place.path, &header, problem), JOURNAL_READ);
     assert_memory_equal(header.boot_id, boot_id, sizeof(boot_id));
-    assert_true(header.epoch == 7 && header.worker == 3);
+    assert_true(header.epoch == 7 && header.store == 5 && header.worker == 3);
     assert_true(header.segment_bytes == TEST_SEGMENT_BYTES && header.segment_count == TEST_SEGMENTS);
     assert_int_equal(stat(place.path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
@@ -406,18 +415,83 @@ static void without_room_no_file_is_left(void **state)
     assert_int_not_equal(access(place.path, F_OK), 0);
 }
 
+static void limit_files(rlim_t bytes, struct rlimit *before)
+{
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, before), 0);
+    const struct rlimit small = { .rlim_cur = bytes, .rlim_max = before->rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+}
+
+struct seen {
+    bool numbers[8];
+};
+
+static void note_number(void *owner, const struct journal_entry *entry)
+{
+    struct seen *seen = owner;
+    if (entry->kind != JOURNAL_OPENED)
+        seen->numbers[test_number(entry->content) % 8] = true;
+}
+
+static struct seen recovered(void)
+{
+    struct seen seen = { 0 };
+    char problem[JOURNAL_ERROR_BYTES] = "";
+    const struct journal_recovery recovery = { .on_entry = note_number, .owner = &seen };
+    assert_true(journal_recover(place.path, true, (struct journal_cursor){ 0 }, &recovery, problem));
+    return seen;
+}
+
+/* On a file system that cannot keep what it promised: nothing new is taken, what is open can still be closed, and is in the file as
+ * soon as there is room. */
+static void what_cannot_be_written_is_refused(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+    struct journal_slot slot, other;
+    struct journal_entry entry;
+    struct journal_cursor cursor = { 0 };
+    char bytes[JOURNAL_ENTRY_MOST_BYTES];
+    struct journal *journal = test_journal(&place);
+    assert_true(journal_open_entry(journal, test_content(1, 500, bytes), 500, &slot));
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, &old), 0);
+    limit_files(TEST_HEADER_BYTES + 600, &before);
+    assert_false(record(journal, 2, 500));
+    assert_false(journal_open_entry(journal, test_content(3, 500, bytes), 500, &other));
+    journal_close_entry(journal, &slot, test_content(1, 500, bytes));
+    assert_false(record(journal, 4, 20));
+    assert_true(journal_next(journal, &cursor, &entry) && entry.kind == JOURNAL_OPENED);
+    assert_true(journal_next(journal, &cursor, &entry) && entry.kind == JOURNAL_CLOSED && test_is_right(entry.content, 1));
+    assert_false(journal_next(journal, &cursor, &entry));
+    assert_false(recovered().numbers[1]);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(sigaction(SIGXFSZ, &old, NULL), 0);
+    assert_true(record(journal, 5, 500));
+    struct seen seen = recovered();
+    assert_true(seen.numbers[1] && seen.numbers[5]);
+    assert_false(seen.numbers[2] || seen.numbers[3] || seen.numbers[4]);
+    journal_close(journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(entries_are_read_in_their_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(entries_are_read_in_their_order, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(segments_end_anywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(segments_end_anywhere, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(opening_ends_where_closing_would_not_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_larger_than_an_entry_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_order_of_calls_keeps_every_entry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_order_of_calls_keeps_every_entry, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(reader_and_writer_need_no_lock, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reader_and_writer_need_no_lock, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(a_file_says_whose_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_says_whose_it_is, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(the_defaults_can_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_created_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_is_refused, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(without_room_no_file_is_left, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

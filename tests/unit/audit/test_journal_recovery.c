@@ -15,10 +15,18 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_writing(void **state)
+{
+    (void)set_up(state);
+    place.writes = true;
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
     test_place_remove(&place);
+    place.writes = false;
     return 0;
 }
 
@@ -222,10 +230,48 @@ static void a_position_that_does_not_fit_gives_nothing_wrong(void **state)
     write_entries(journal, &chance, 50, &log);
     journal_close(journal);
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
-        assert_int_equal(recover(&log, true, wrong[i])->entries, 0);
-    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
-        if (wrong[i].sequence < log.end.sequence)
-            assert_true(recover(&log, false, wrong[i])->entries <= log.count);
+        for (int is_same_boot = 0; is_same_boot < 2; is_same_boot++)
+            if (wrong[i].sequence < log.end.sequence)
+                assert_true(recover(&log, is_same_boot, wrong[i])->entries <= log.count);
+    assert_int_equal(recover(&log, true, (struct journal_cursor){ 0, UINT64_MAX })->entries, 0);
+}
+
+/* The store is an older copy: its cursor is some laps behind. What is still in the ring comes, and what is not is a gap. */
+static void a_cursor_of_an_older_store_gives_what_the_ring_still_holds(void **state)
+{
+    (void)state;
+    for (int is_same_boot = 0; is_same_boot < 2; is_same_boot++) {
+        struct log *log = allocate_zeroed(1, sizeof(*log));
+        struct chance chance = { 35 };
+        struct journal *journal = test_journal(&place);
+        write_entries(journal, &chance, 3000, log);
+        journal_close(journal);
+        assert_true(log->end.position > 3 * TEST_RING_BYTES);
+        for (size_t i = 0; i < first_kept(log) && log->entries[i].end + TEST_RING_BYTES < log->end.position; i += 100) {
+            struct found *found = recover(log, is_same_boot, log->entries[i].at);
+            assert_int_equal(found->gaps, 1);
+            assert_true(found->reported[log->entries[i].sequence] && found->entries >= log->count - first_kept(log));
+            assert_int_equal(found->next, log->end.sequence);
+        }
+        free(log);
+    }
+}
+
+/* A file that was copied while it was written, and the like. */
+static void damage_is_seen_on_the_same_boot_too(void **state)
+{
+    (void)state;
+    static const char zeros[PAGE_BYTES];
+    struct log log = { 0 };
+    struct chance chance = { 45 };
+    struct journal *journal = test_journal(&place);
+    write_entries(journal, &chance, 500, &log);
+    journal_close(journal);
+    assert_true(log.end.position > TEST_SEGMENT_BYTES + PAGE_BYTES);
+    write_ring(8 * PAGE_BYTES, zeros, sizeof(zeros));
+    struct found *found = recover(&log, true, (struct journal_cursor){ 0 });
+    assert_int_equal(found->gaps, 1);
+    assert_true(found->lost > 0 && found->next == log.end.sequence);
 }
 
 /* The last entry was not finished. */
@@ -350,7 +396,7 @@ struct test_header {
     char magic[8];
     uint32_t version, worker;
     uint8_t boot_id[16];
-    uint64_t epoch;
+    uint64_t epoch, store;
     uint32_t segment_bytes, segment_count;
     uint64_t checksum, key;
 };
@@ -406,7 +452,8 @@ static void assert_no_journal(void)
     struct journal_header header = { .epoch = 77 };
     char problem[JOURNAL_ERROR_BYTES] = "";
     const struct journal_recovery recovery = { .on_entry = never_called };
-    assert_false(journal_read_header(place.path, &header));
+    assert_int_not_equal(journal_read_header(place.path, &header, problem), JOURNAL_READ);
+    assert_non_null(strstr(problem, place.path));
     assert_int_equal(header.epoch, 77);
     assert_false(journal_recover(place.path, true, (struct journal_cursor){ 0 }, &recovery, problem));
     assert_non_null(strstr(problem, place.path));
@@ -429,6 +476,25 @@ static void a_damaged_header_is_no_journal(void **state)
         write_at((off_t)bit / 8, &image[bit / 8], 1);
     }
     assert_int_equal(recover(&log, true, (struct journal_cursor){ 0 })->entries, 5);
+}
+
+static void a_file_of_another_version_is_told_apart_from_a_damaged_one(void **state)
+{
+    (void)state;
+    struct journal_header header;
+    char problem[JOURNAL_ERROR_BYTES] = "";
+    journal_close(test_journal(&place));
+    for (uint32_t version = 0; version < 10; version++) {
+        write_at(8, &version, sizeof(version));
+        enum journal_reading reading = journal_read_header(place.path, &header, problem);
+        assert_int_equal(reading, version == 3 ? JOURNAL_READ : JOURNAL_OTHER_VERSION);
+        if (version != 3)
+            assert_non_null(strstr(problem, "another version"));
+    }
+    write_at(0, "AIRG", 4);
+    assert_int_equal(journal_read_header(place.path, &header, problem), JOURNAL_DAMAGED);
+    assert_int_equal(unlink(place.path), 0);
+    assert_int_equal(journal_read_header(place.path, &header, problem), JOURNAL_UNREADABLE);
 }
 
 static void a_file_of_another_size_is_no_journal(void **state)
@@ -474,13 +540,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(everything_behind_the_position_comes_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(everything_behind_the_position_comes_once, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_journal_gives_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_position_that_does_not_fit_gives_nothing_wrong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cursor_of_an_older_store_gives_what_the_ring_still_holds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cursor_of_an_older_store_gives_what_the_ring_still_holds, set_up_writing, tear_down),
+        cmocka_unit_test_setup_teardown(damage_is_seen_on_the_same_boot_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_torn_end_is_an_end_on_the_same_boot_and_a_gap_on_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_pages_may_be_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_pages_may_be_lost, set_up_writing, tear_down),
         cmocka_unit_test_setup_teardown(bytes_inside_a_content_are_never_an_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(entries_of_others_are_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_header_is_no_journal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_of_another_version_is_told_apart_from_a_damaged_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_of_another_size_is_no_journal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(impossible_segments_are_no_journal, set_up, tear_down),
     };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "bookkeeper/recover.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -32,12 +33,22 @@ static const char *journal_path(uint32_t worker, char ret_path[TEST_PATH_BYTES])
     return ret_path;
 }
 
+static uint64_t test_store_id(void)
+{
+    struct store *store = test_open(place.database);
+    uint64_t id = store_id(store);
+    store_close(store);
+    return id;
+}
+
 static struct journal *new_journal(uint64_t epoch, uint32_t worker)
 {
     char path[TEST_PATH_BYTES], problem[JOURNAL_ERROR_BYTES];
-    struct journal_settings settings = {
-        .epoch = epoch, .worker = worker, .segment_bytes = TEST_SEGMENT_BYTES, .segment_count = TEST_SEGMENTS
-    };
+    struct journal_settings settings = { .epoch = epoch,
+                                         .store = test_store_id(),
+                                         .worker = worker,
+                                         .segment_bytes = TEST_SEGMENT_BYTES,
+                                         .segment_count = TEST_SEGMENTS };
     struct journal *journal = journal_create(journal_path(worker, path), &settings, problem);
     assert_non_null(journal);
     return journal;
@@ -121,7 +132,7 @@ static void a_large_journal_is_folded_in_batches(void **state)
 {
     (void)state;
     enum { COUNT = 10000, OPEN = 500 };
-    struct journal_settings settings = { .epoch = 1, .segment_bytes = 1 << 20, .segment_count = 16 };
+    struct journal_settings settings = { .epoch = 1, .store = test_store_id(), .segment_bytes = 1 << 20, .segment_count = 16 };
     char path[TEST_PATH_BYTES], problem[JOURNAL_ERROR_BYTES];
     struct journal *journal = journal_create(journal_path(0, path), &settings, problem);
     assert_non_null(journal);
@@ -236,7 +247,7 @@ static void a_journal_that_vanished_is_a_gap(void **state)
 static void a_torn_header_does_not_stop_the_start(void **state)
 {
     (void)state;
-    char path[TEST_PATH_BYTES];
+    char path[TEST_PATH_BYTES], aside[TEST_PATH_BYTES + 16];
     struct store *store = test_open(place.database);
     write_half_closed(1, 0, 0, 10);
     assert_int_equal(truncate(journal_path(0, path), 10), 0);
@@ -244,6 +255,54 @@ static void a_torn_header_does_not_stop_the_start(void **state)
     struct recovered recovered = recover(store);
     assert_int_equal(recovered.records, 5);
     assert_int_not_equal(access(path, F_OK), 0);
+    (void)snprintf(aside, sizeof(aside), "%s.damaged", path);
+    assert_int_equal(access(aside, F_OK), 0);
+    store_close(store);
+}
+
+static void assert_refused(struct store *store, const char *path, const char *what)
+{
+    struct recovered recovered;
+    char problem[256] = "";
+    assert_int_equal(recover_journals(store, place.directory, &recovered, problem, sizeof(problem)), STORE_FAILED);
+    assert_non_null(strstr(problem, what));
+    assert_non_null(strstr(problem, path));
+    assert_int_equal(store_record_count(store), 0);
+}
+
+/* What could still be read by somebody is never removed. */
+static void a_journal_that_cannot_be_read_stops_the_start_and_stays(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES], away[TEST_PATH_BYTES + 16];
+    const uint32_t older = 2, present = 3;
+    struct store *store = test_open(place.database);
+    write_half_closed(1, 0, 0, 10);
+    (void)snprintf(away, sizeof(away), "%s.away", journal_path(0, path));
+    assert_int_equal(rename(path, away), 0);
+    assert_int_equal(symlink(path, path), 0); /* as when the file belongs to another user, which root would not notice */
+    assert_refused(store, path, strerror(ELOOP));
+    assert_int_equal(rename(away, path), 0);
+    int file = open(path, O_WRONLY);
+    assert_true(file >= 0 && pwrite(file, &older, sizeof(older), 8) == (ssize_t)sizeof(older));
+    assert_refused(store, path, "another version");
+    assert_int_equal(pwrite(file, &present, sizeof(present), 8), sizeof(present));
+    assert_int_equal(close(file), 0);
+    assert_int_equal(recover(store).records, 5);
+    store_close(store);
+}
+
+static void a_journal_of_another_store_is_not_folded(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES], other[TEST_PATH_BYTES];
+    write_half_closed(1, 0, 0, 10);
+    (void)snprintf(other, sizeof(other), "%s/other.db", place.directory);
+    struct store *store = test_open(other);
+    assert_refused(store, journal_path(0, path), "another store");
+    store_close(store);
+    store = test_open(place.database);
+    assert_int_equal(recover(store).records, 5);
     store_close(store);
 }
 
@@ -269,12 +328,12 @@ static void other_files_are_left_alone(void **state)
 
 static void set_boot_id(const char *path)
 {
-    uint8_t header[56];
+    uint8_t header[64];
     int file = open(path, O_RDWR);
     assert_true(file >= 0 && pread(file, header, sizeof(header), 0) == (ssize_t)sizeof(header));
     memset(header + 16, 0xee, 16);
-    uint64_t checksum = XXH3_64bits(header, 48);
-    memcpy(header + 48, &checksum, sizeof(checksum));
+    uint64_t checksum = XXH3_64bits(header, 56);
+    memcpy(header + 56, &checksum, sizeof(checksum));
     assert_int_equal(pwrite(file, header, sizeof(header), 0), sizeof(header));
     assert_int_equal(close(file), 0);
 }
@@ -314,13 +373,141 @@ static void any_subset_of_pages_may_be_missing(void **state)
     }
 }
 
-/* --- a full disk, and then the end --- */
+/* --- the whole bookkeeper, killed; then something happens to its files --- */
 
 static void do_nothing(struct store *store, void *argument)
 {
     (void)store;
     (void)argument;
 }
+
+enum { LIFE_OPEN = 12 };
+
+struct life {
+    uint64_t requests, fold_every, folded_to; /* folded_to: no request from there on may have been folded */
+    uint64_t backup_at;                       /* a copy of the store is made when so many have ended */
+};
+
+/* Requests in turn, some of which stay open while others come and go; dies without a word. */
+static _Noreturn void live_and_die(const struct life *life, uint64_t seed)
+{
+    struct bookkeeper_settings settings = test_settings(&place, 1);
+    char problem[BOOKKEEPER_ERROR_BYTES];
+    struct bookkeeper *bookkeeper = bookkeeper_start(&settings, problem);
+    struct journal *journal = bookkeeper ? bookkeeper_journal(bookkeeper, 0) : NULL;
+    struct journal_slot slots[LIFE_OPEN];
+    uint64_t numbers[LIFE_OPEN];
+    for (uint64_t i = 0; journal && i < life->requests; i++) {
+        size_t which = i < LIFE_OPEN ? i : (size_t)((seed += UINT64_C(0x9e3779b97f4a7c15)) >> 32) % LIFE_OPEN;
+        if (i >= LIFE_OPEN)
+            test_journal_close(journal, numbers[which], &slots[which]);
+        while (!test_journal_open(journal, i, &slots[which]))
+            bookkeeper_call(bookkeeper, do_nothing, NULL); /* folds */
+        numbers[which] = i;
+        if (i % life->fold_every == 0 && i < life->folded_to)
+            bookkeeper_call(bookkeeper, do_nothing, NULL);
+        if (i + 1 == life->backup_at) {
+            char command[4 * TEST_PATH_BYTES];
+            (void)snprintf(command, sizeof(command), "cp %s %s.copy && cp %s-wal %s.copy-wal", place.database, place.database,
+                           place.database, place.database);
+            if (system(command) != 0)
+                _exit(1);
+        }
+    }
+    _exit(journal ? 7 : 1);
+}
+
+static void live_once(const struct life *life, uint64_t seed)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        live_and_die(life, seed);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+static struct test_census *start_again(uint64_t *ret_lost)
+{
+    struct bookkeeper_settings settings = test_settings(&place, 1);
+    struct bookkeeper_statistics statistics;
+    struct bookkeeper *bookkeeper = test_start(&settings);
+    bookkeeper_statistics(bookkeeper, &statistics);
+    *ret_lost = statistics.lost_entries;
+    bookkeeper_stop(bookkeeper);
+    return test_census_of(place.database);
+}
+
+/* What was folded already must not come again as interrupted because the page of its closing is gone. */
+static void pages_may_be_missing_where_everything_was_folded(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES];
+    uint64_t lost, lost_in_all = 0;
+    for (uint64_t round = 0; round < 40; round++) {
+        struct test_place before = place;
+        test_place_make(&place);
+        const struct life life = { .requests = 300, .fold_every = 20, .folded_to = 100 + round * 5 };
+        live_once(&life, round);
+        set_boot_id(journal_path(0, path));
+        for (long page = 0; page < 60; page++)
+            if ((round * 2654435761u >> (page % 24)) % 4 == (uint64_t)page % 4)
+                drop_page(path, page);
+        struct test_census *census = start_again(&lost);
+        lost_in_all += lost;
+        for (size_t i = 0; i < TEST_NUMBERS; i++)
+            assert_true(census->ended[i] + census->interrupted[i] <= 1);
+        free(census);
+        test_place_remove(&place);
+        place = before;
+    }
+    assert_true(lost_in_all > 0);
+}
+
+static void a_journal_that_vanishes_before_its_first_fold_is_a_gap(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES];
+    uint64_t lost;
+    const struct life life = { .requests = 5, .fold_every = 1000, .folded_to = 0 };
+    live_once(&life, 1);
+    assert_int_equal(unlink(journal_path(0, path)), 0);
+    struct test_census *census = start_again(&lost);
+    assert_int_equal(lost, 1);
+    free(census);
+    census = start_again(&lost); /* and only once */
+    assert_int_equal(lost, 0);
+    free(census);
+}
+
+/* The operator puts a backup of the running gateway in the place of a store that is broken; the ring has gone round since. */
+static void with_an_older_store_the_ring_gives_what_it_has(void **state)
+{
+    (void)state;
+    char copy[TEST_PATH_BYTES + 16], path[TEST_PATH_BYTES + 16];
+    uint64_t lost, missing = 0;
+    const struct life life = { .requests = 6000, .fold_every = 50, .folded_to = 6000, .backup_at = 500 };
+    live_once(&life, 3);
+    static const char *const suffixes[] = { "", "-wal", "-shm" };
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", place.database, suffixes[i]);
+        (void)snprintf(copy, sizeof(copy), "%s.copy%s", place.database, suffixes[i]);
+        (void)unlink(path);
+        if (i < 2)
+            assert_int_equal(rename(copy, path), 0);
+    }
+    struct test_census *census = start_again(&lost);
+    for (size_t i = 0; i < 6000; i++) {
+        assert_true(census->ended[i] + census->interrupted[i] <= 1);
+        missing += census->ended[i] + census->interrupted[i] == 0;
+        assert_true(i < 5700 || census->ended[i] + census->interrupted[i] == 1);
+    }
+    assert_true(missing > 0 && lost >= missing);
+    free(census);
+}
+
+/* --- a full disk, and then the end --- */
 
 /* One request stays open while others are folded; then the store is full, and the journal is filled to its last byte. */
 static _Noreturn void fill_and_die(void)
@@ -465,8 +652,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_recovery_without_room_loses_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_vanished_is_a_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_torn_header_does_not_stop_the_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_read_stops_the_start_and_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_of_another_store_is_not_folded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_files_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_subset_of_pages_may_be_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pages_may_be_missing_where_everything_was_folded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_vanishes_before_its_first_fold_is_a_gap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(with_an_older_store_the_ring_gives_what_it_has, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_does_not_cost_the_requests_that_are_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_answered_request_is_recorded_once, set_up, tear_down),
     };
