@@ -56,7 +56,9 @@ export async function startNginx(simulator) {
   const program = findProgram('nginx');
   if (!program) return null;
   const [port, streamPort] = [await freePort(), await freePort()];
-  const values = { DIRECTORY: directory, UPSTREAM: simulator.port, PORT: port, PORT_STREAMS: streamPort, FILES: openFilesLimit() - 100 };
+  const files = openFilesLimit() - 100;
+  const values = { DIRECTORY: directory, UPSTREAM: simulator.port, PORT: port, PORT_STREAMS: streamPort, FILES: files,
+    CONNECTIONS: Math.ceil(files * 16 / 15) + 64 };
   const config = fill('bench/nginx.conf', join(directory, 'nginx.conf'), values);
   const child = start(gatewayCore, program, ['-p', directory, '-c', config], { log: join(directory, 'nginx.log') });
   await waitForPort(port);

@@ -2,7 +2,7 @@
 //
 // A ratio is the median of the rounds' own ratios, with the smallest and the largest behind it; other figures are medians over the
 // rounds. A row whose figures saw an error says INVALID. A run is good when no row fails and valid when none is invalid.
-import { difference, median, paired, ratio } from './statistics.mjs';
+import { difference, disturbedShare, median, paired, ratio } from './statistics.mjs';
 
 const columns = ['direct', 'nginx', 'haproxy', 'ungoverned', 'airgate'];
 const micro = (value) => `${value.toFixed(Math.abs(value) < 100 ? 1 : 0)} µs`;
@@ -191,8 +191,8 @@ function rigNotes(results) {
 
 function disturbanceNotes(results) {
   const rounds = eachContestant(results).flatMap((entry) => entry.rounds);
-  const disturbed = rounds.filter((round) => round.disturbed > 0.05).length;
-  return disturbed > 0 ? [`In ${disturbed} of ${rounds.length} windows something else used more than 5 % of one of the two cores: repeat on a quiet machine.`] : [];
+  const disturbed = rounds.filter((round) => round.disturbed > disturbedShare).length;
+  return disturbed > 0 ? [`In ${disturbed} of ${rounds.length} windows something else used more than ${percent(disturbedShare)} of one of the two cores: repeat on a quiet machine.`] : [];
 }
 
 export function render(results) {
@@ -200,11 +200,12 @@ export function render(results) {
   const cell = (row, name) => row.values[name] ?? '';
   const table = rows.map((row) => `| ${row.what} | ${row.load} | ${columns.map((name) => cell(row, name)).join(' | ')} | ${row.figure} | ${row.must} | ` +
     `${/^(FAILS|INVALID)/.test(row.verdict) ? `**${row.verdict}**` : row.verdict} |`);
-  const rounds = results.rounds ? `${results.rounds} rounds of ${results.window_seconds} s${results.quick ? ' (quick run)' : ''}; ` : '';
-  const versions = Object.values(results.versions ?? {}).filter(Boolean);
+  const rounds = results.rounds ? [`${results.rounds} round${results.rounds > 1 ? 's' : ''} of ${results.window_seconds} s`] : [];
+  const circumstances = [`${results.date.slice(0, 16).replace('T', ' ')} UTC${results.quick ? ', quick run' : ''}`, `${results.cpu}, ${results.cores} cores, Linux ${results.kernel}`,
+    ...rounds, ...Object.values(results.versions ?? {}).filter(Boolean)];
   const notes = [...threadNotes(results), ...rigNotes(results), ...disturbanceNotes(results)];
   const text = [
-    `${results.date.slice(0, 16).replace('T', ' ')} UTC; ${results.cpu}, ${results.cores} cores, Linux ${results.kernel}; ${rounds}${versions.join('; ')}.`, '',
+    `${circumstances.join('; ')}.`, '',
     `| what | load | ${columns.join(' | ')} | airgate's figure | must | |`, `|---|---|${'--:|'.repeat(columns.length)}--:|---|---|`, ...table, '',
     ...notes.map((note) => `- ${note}`),
     ...(results.singles ? ['', 'Single parts, CPU time of one thread (`build/bench_*`):', '```', results.singles, '```'] : []),

@@ -86,7 +86,7 @@ async function measureLoads(results, wants, quick, bodies, simulator) {
   const all = await startAll(starters, simulator, say);
   const proxies = all.filter((contestant) => contestant.name !== 'ungoverned');
   const airgate = all.find((contestant) => contestant.name === 'airgate');
-  const small = { body: bodies.small, connections: 64, duration, warmup };
+  const small = { body: bodies.small, connections: 64, duration, warmup, quick };
   Object.assign(results, { rounds: count, window_seconds: duration, start_ms: airgate.startMs,
     versions: Object.fromEntries(proxies.map((proxy) => [proxy.name, proxy.version])) });
   if (wants('idle')) {
@@ -103,7 +103,7 @@ async function measureLoads(results, wants, quick, bodies, simulator) {
     await measureRounds(results, count, proxies, simulator, { prompt: { ...small, body: bodies.large, connections: 16, rate: 1500 } });
   if (wants('sse'))
     await measureRounds(results, count, [simulator, ...proxies], simulator,
-      { sse: { body: bodies.stream, connections: 100, stream: true, warmup, duration: Math.max(duration, 3) } });
+      { sse: { ...small, body: bodies.stream, connections: 100, stream: true, duration: Math.max(duration, 3) } });
   if (wants('connections'))
     await measureRounds(results, Math.min(count, 3), proxies, simulator, { connections: { ...small, connections: 8000, warmup: warmup + 1 }, connections_64: small });
   await checkRecords(results, airgate);

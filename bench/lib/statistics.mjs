@@ -1,5 +1,8 @@
 // Figures of several rounds. Ratios are paired: each round's own ratio is taken first, so that what slows a whole round down cancels.
 
+/** Where others used more than this share of a core, a window says little. */
+export const disturbedShare = 0.05;
+
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
