@@ -6,6 +6,7 @@
  *
  * What follows the first pieces of an upload is sent by gateway/upload.h. */
 #include "gateway/answer.h"
+#include "gateway/heartbeat.h"
 #include "gateway/request.h"
 #include "gateway/upload.h"
 #include "gateway/worker.h"
@@ -257,6 +258,7 @@ static bool start(struct request *request)
     };
     request->was_attempted = true;
     request->call = client_start(request->worker->client, &call, &callbacks, request, &request->timings);
+    heartbeat_start(request);
     if (request->streams_body)
         exchange_resume_body(request->exchange);
     return true;
@@ -276,5 +278,6 @@ enum stage_result attempt_run(struct request *request)
         request_fail_by_call(request);
         return STAGE_END;
     }
+    heartbeat_run(request);
     return STAGE_WAIT;
 }
