@@ -19,7 +19,7 @@ struct config_listens {
 };
 
 struct config_server {
-    uint64_t header_timeout_ms, idle_timeout_ms, body_grace_ms, body_bytes_per_s, write_stall_ms;
+    uint64_t header_timeout_ms, idle_timeout_ms, body_grace_ms, body_bytes_per_s, write_stall_ms, sse_heartbeat_ms;
     uint64_t max_body, max_upload, max_spool, max_spool_total, max_header_bytes, max_headers, max_connections,
         max_connections_per_address;
     const char *spool_dir; /* NULL: data_dir */

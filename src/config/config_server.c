@@ -1,7 +1,7 @@
 /* What the program itself is told: where it listens, its limits towards clients, what it keeps, how it logs. */
 #include "config/internal.h"
 
-enum { LISTENS_MOST = 16, UNIX_PATH_MOST = 107 };
+enum { LISTENS_MOST = 16, UNIX_PATH_MOST = 107, SHORTEST_HEARTBEAT_MS = 100 };
 #define YEARS (100 * 366 * 24 * CONFIG_HOUR)
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
@@ -124,6 +124,10 @@ const struct config_field config_server_fields[] = {
       NULL, NULL },
     { "write_stall", CONFIG_DURATION, SERVER(write_stall_ms), 100, CONFIG_HOUR, "30s",
       "a client that takes no byte of its answer for so long is cut off, and one that sends none of its body", NULL, NULL },
+    { "sse_heartbeat", CONFIG_DURATION, SERVER(sse_heartbeat_ms), 0, CONFIG_HOUR, "0",
+      "a client that waits so long for a stream's first event gets status 200 and an SSE comment, and again each time; a failure "
+      "after that has no status of its own; 0: none",
+      NULL, NULL },
     { "max_body", CONFIG_SIZE, SERVER(max_body), 1, 1024 * MIB, "16MiB", "largest body that is held in memory (JSON)", NULL, NULL },
     { "max_upload", CONFIG_SIZE, SERVER(max_upload), 1, 1024 * 1024 * MIB, "1GiB", "largest upload that flows through", NULL,
       NULL },
@@ -149,11 +153,13 @@ void config_read_server(struct config_reader *reader, const struct config_node *
 {
     const struct config_server *server = target;
     config_read_fields(reader, node, config_server_fields, target);
-    if (server->max_spool <= server->max_spool_total)
-        return;
+    if (server->sse_heartbeat_ms > 0 && server->sse_heartbeat_ms < SHORTEST_HEARTBEAT_MS)
+        config_key_error(reader->errors, config_member(node, "sse_heartbeat"), "`sse_heartbeat` must be 0 (off) or at least %d ms",
+                         SHORTEST_HEARTBEAT_MS);
     const struct config_node *total = config_member(node, "max_spool_total");
-    config_key_error(reader->errors, total ? total : config_member(node, "max_spool"),
-                     "`max_spool_total` must be at least `max_spool`: one form has to fit");
+    if (server->max_spool > server->max_spool_total)
+        config_key_error(reader->errors, total ? total : config_member(node, "max_spool"),
+                         "`max_spool_total` must be at least `max_spool`: one form has to fit");
 }
 
 /* --- retention, log --- */

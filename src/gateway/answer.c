@@ -12,7 +12,7 @@
 #include "gateway/worker.h"
 #include "http/writer.h"
 
-enum { HEADERS_MOST_BYTES = 32 << 10, BODY_MOST_BYTES = 64 << 10 };
+enum { HEADERS_MOST_BYTES = 32 << 10, BODY_MOST_BYTES = 64 << 10, MESSAGE_MOST_BYTES = 4096 };
 
 static void write_common(const struct request *request, struct buffer *lines)
 {
@@ -51,6 +51,29 @@ void answer_begin(struct request *request, int64_t length)
     exchange_start(request->exchange, request->status, buffer_slice(lines), length);
 }
 
+void answer_pass(struct request *request, const struct slice *pieces, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += pieces[i].length;
+    if (bytes == 0)
+        return;
+    request->response_bytes += bytes;
+    switch (exchange_write(request->exchange, pieces, count, false)) {
+    case EXCHANGE_SENT:
+        break;
+    case EXCHANGE_BLOCKED:
+        if (request->call && !request->upstream_paused) {
+            request->upstream_paused = true;
+            client_pause(request->call);
+        }
+        break;
+    case EXCHANGE_GONE:
+        request->client_gone = true;
+        break;
+    }
+}
+
 void answer_local(struct request *request, unsigned status, struct slice body)
 {
     request->status = status;
@@ -81,7 +104,8 @@ void answer_judge_error(struct request *request, struct slice body)
     struct slice code, type, message;
     format->read_error(body, request->arena, &code, &type, &message);
     struct provider_verdict verdict = provider_judge(request->provider->type, request->upstream_status, code, type);
-    request_fail(request, verdict.class, NULL);
+    bool is_told = passes_on(verdict.class) && message.length <= MESSAGE_MOST_BYTES;
+    request_fail_at(request, verdict.class, NULL, is_told ? message : SLICE("")); /* for the event, where a stream has begun */
     request->billed = verdict.billed;
     if (!passes_on(verdict.class)) {
         LOG_WARN("provider_refused", log_text("request", request->id_text), log_slice("provider", request->provider->name),
@@ -153,7 +177,7 @@ void answer_error(struct request *request)
 {
     if (!exchange_is_started(request->exchange))
         write_error_answer(request);
-    else if (request->mode == RELAY_EVENTS && !exchange_is_complete(request->exchange))
+    else if (request->writes_events && !exchange_is_complete(request->exchange))
         write_error_event(request);
     /* else: bytes of a body are out already. Releasing the unfinished exchange resets the connection, so that the client cannot
      * take the part for the whole. */

@@ -10,6 +10,8 @@ struct request;
 
 /* Starts the answer that comes from the provider (once; further calls do nothing). length: -1 when not known. */
 void answer_begin(struct request *request, int64_t length);
+/* Writes bytes of an answer that has begun; pauses the provider when the client does not take them. */
+void answer_pass(struct request *request, const struct slice *pieces, size_t count);
 /* An answer of the gateway's own: JSON. */
 void answer_local(struct request *request, unsigned status, struct slice body);
 /* Decides what becomes of a provider's error answer: passed on as it is (the client's own mistakes, rate limits) or replaced (the

@@ -6,6 +6,7 @@
  *
  * What follows the first pieces of an upload is sent by gateway/upload.h. */
 #include "gateway/answer.h"
+#include "gateway/heartbeat.h"
 #include "gateway/request.h"
 #include "gateway/upload.h"
 #include "gateway/worker.h"
@@ -261,8 +262,8 @@ static bool build_body(struct request *request, struct body *body)
         body->follows = upload_prepare_form(request, &body->pieces, &body->count, &body->length);
         return true;
     }
-    if (!request->provider->format->edit_body(request->endpoint, &request->words, body_of(request), &edits,
-                                              &request->sending, &body->pieces, &body->count))
+    if (!request->provider->format->edit_body(request->endpoint, &request->words, body_of(request), &edits, &request->sending,
+                                              &body->pieces, &body->count))
         return false;
     for (size_t i = 0; i < body->count; i++)
         body->length += body->pieces[i].length;
@@ -312,6 +313,7 @@ static bool start(struct request *request)
     request->was_attempted = true;
     request->billed = FAILURE_BILLED_UNKNOWN; /* from here on; who knows better says so */
     request->call = client_start(request->worker->client, &call, &callbacks, request, &request->timings);
+    heartbeat_start(request);
     if (request->streams_body)
         exchange_resume_body(request->exchange);
     return true;
@@ -331,5 +333,6 @@ enum stage_result attempt_run(struct request *request)
         request_fail_by_call(request);
         return STAGE_END;
     }
+    heartbeat_run(request);
     return STAGE_WAIT;
 }

@@ -43,9 +43,9 @@ static bool is_acceptable(struct request *request, const struct http_request_hea
 /* Whether the body is a form, which may be of any size. */
 static bool is_form(const struct endpoint *endpoint, const struct http_request_head *head)
 {
-    struct slice type = http_header_value(&head->headers, HTTP_HEADER_CONTENT_TYPE);
-    return endpoint->body == ENDPOINT_MULTIPART ||
-           (endpoint->body == ENDPOINT_ANY_BODY && type.length > 0 && media_fits(ENDPOINT_MULTIPART, type));
+    if (endpoint->body != ENDPOINT_ANY_BODY)
+        return endpoint->body == ENDPOINT_MULTIPART;
+    return media_fits(ENDPOINT_MULTIPART, http_header_value(&head->headers, HTTP_HEADER_CONTENT_TYPE));
 }
 
 enum stage_result receive_run(struct request *request)

@@ -8,8 +8,11 @@
  * The last bytes are never written here: finish writes them after the record has been closed. Views into the loop's scratch memory
  * stay valid until then, because a complete answer runs through settle, record and finish without waiting.
  *
+ * An answer that is no stream, after a heartbeat has begun one, is read for its usage and dropped.
+ *
  * Back-pressure: when the client's socket is full the upstream call is paused until on_drained. */
 #include "gateway/answer.h"
+#include "gateway/heartbeat.h"
 #include "gateway/request.h"
 #include "gateway/upload.h"
 #include "gateway/worker.h"
@@ -19,29 +22,6 @@ enum { EVENT_MOST_BYTES = 8 << 20, EVENT_MEMORY_BYTES = 64 << 20, ERROR_MOST_BYT
 /* What the tap looks for in a JSON answer, in this order. */
 enum { TAP_USAGE, TAP_MODEL, TAP_ID, TAP_COUNT };
 static const struct slice tap_names[TAP_COUNT] = { SLICE_INIT("usage"), SLICE_INIT("model"), SLICE_INIT("id") };
-
-static void pass(struct request *request, const struct slice *pieces, size_t count)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += pieces[i].length;
-    if (bytes == 0)
-        return;
-    request->response_bytes += bytes;
-    switch (exchange_write(request->exchange, pieces, count, false)) {
-    case EXCHANGE_SENT:
-        break;
-    case EXCHANGE_BLOCKED:
-        if (request->call && !request->upstream_paused) {
-            request->upstream_paused = true;
-            client_pause(request->call);
-        }
-        break;
-    case EXCHANGE_GONE:
-        request->client_gone = true;
-        break;
-    }
-}
 
 static void hold_last(struct request *request, struct slice *pieces, size_t count)
 {
@@ -86,13 +66,20 @@ static enum stage_result relay_bytes(struct request *request, struct slice *piec
     if (request->taps_json)
         for (size_t i = 0; i < count; i++)
             json_tap_feed(request->tap, pieces[i]);
+    if (!complete && request->drops_answer)
+        return STAGE_WAIT;
     if (!complete) {
         answer_begin(request, request->upstream_length);
-        pass(request, pieces, count);
+        answer_pass(request, pieces, count);
         return STAGE_WAIT;
     }
     if (request->taps_json)
         read_tapped(request);
+    if (request->drops_answer) {
+        request_fail(request, FAILURE_PROVIDER_BAD_RESPONSE,
+                     "The provider answered without a stream after a heartbeat had begun one.");
+        return STAGE_END;
+    }
     if (request->upstream_length < 0 && !exchange_is_started(request->exchange))
         request->upstream_length = (int64_t)total_length(pieces, count);
     hold_last(request, pieces, count);
@@ -111,8 +98,9 @@ static void flush(struct request *request, struct outgoing *outgoing)
 {
     if (outgoing->count == 0)
         return;
+    heartbeat_stop(request);
     answer_begin(request, -1);
-    pass(request, outgoing->pieces, outgoing->count);
+    answer_pass(request, outgoing->pieces, outgoing->count);
     outgoing->count = 0;
 }
 
@@ -153,6 +141,14 @@ static bool read_event(struct request *request, const struct sse_event *event)
     return !(seen.is_usage_only && request->asks_usage_for_itself);
 }
 
+/* A byte order mark may open a stream; behind a heartbeat it would belong to the name of the first field. */
+static struct slice continued(const struct request *request, struct slice raw)
+{
+    struct slice mark = SLICE("\xEF\xBB\xBF");
+    bool is_first = !request->model_read && heartbeat_has_begun(request);
+    return is_first && slice_starts_with(raw, mark) ? slice_from(raw, mark.length) : raw;
+}
+
 static bool is_inside(struct slice inner, struct slice outer)
 {
     return inner.bytes >= outer.bytes && inner.bytes + inner.length <= outer.bytes + outer.length;
@@ -161,11 +157,12 @@ static bool is_inside(struct slice inner, struct slice outer)
 /* Sends the event, holds it when it is the last one, or leaves it out. */
 static void relay_event(struct request *request, const struct sse_event *event, struct outgoing *outgoing)
 {
+    struct slice raw = continued(request, event->raw);
     bool passes = read_event(request, event);
     if (request->saw_end_event)
-        buffer_append(&request->held, event->raw);
+        buffer_append(&request->held, raw);
     else if (passes)
-        send_event(request, outgoing, event->raw);
+        send_event(request, outgoing, raw);
 }
 
 static bool relay_events_of(struct request *request, struct slice piece, struct outgoing *outgoing)
@@ -267,17 +264,22 @@ static bool begin(struct request *request)
         request->mode = RELAY_ERROR;
     } else if (request->answer_is_events) {
         request->mode = RELAY_EVENTS;
-        request->counts_as_stream = true;
+        request->writes_events = request->counts_as_stream = true;
         request->worker->metrics.open_streams++;
     } else {
         request->mode = RELAY_BYTES;
+        request->drops_answer = heartbeat_has_begun(request);
         request->taps_json = request->answer_is_json;
         if (request->taps_json) {
             request->tap = arena_allocate(request->arena, sizeof(*request->tap));
             json_tap_init(request->tap, tap_names, TAP_COUNT);
         }
     }
-    request->status = request->upstream_status;
+    if (!exchange_is_started(request->exchange)) {
+        request->status = request->upstream_status;
+        if (request->mode != RELAY_EVENTS)
+            heartbeat_stop(request); /* the answer has its own status and type after all */
+    }
     return true;
 }
 
@@ -303,5 +305,7 @@ enum stage_result relay_run(struct request *request)
         request_fail_by_call(request);
         return STAGE_END;
     }
+    if (result == STAGE_WAIT)
+        heartbeat_run(request);
     return result;
 }

@@ -2,6 +2,7 @@
 #include "gateway/request.h"
 
 #include "base/random.h"
+#include "gateway/heartbeat.h"
 #include "gateway/upload.h"
 #include "gateway/worker.h"
 
@@ -89,6 +90,7 @@ void request_free(struct request *request)
     loop_unpost(worker->loop, &request->task);
     request_end_sending(request);
     upload_free(request);
+    heartbeat_stop(request);
     held_keys_drop(request->held_keys);
     if (request->next)
         request->next->previous = request->previous;

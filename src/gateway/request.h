@@ -19,6 +19,7 @@
 
 struct worker;
 struct form;
+struct heartbeat;
 struct held_keys;
 struct lookup;
 
@@ -111,6 +112,7 @@ struct request {
     enum client_failure call_failure; /* callbacks */
     bool call_failed, call_was_sent;  /* callbacks */
     bool was_attempted;
+    struct heartbeat *heartbeat; /* NULL: none is wanted */
 
     /* relay */
     bool head_arrived; /* callbacks, and the fields up to `incoming` */
@@ -121,6 +123,8 @@ struct request {
     struct slice upstream_request_id;
     struct incoming incoming;
     enum relay_mode mode;
+    bool writes_events; /* the client's answer is an event stream */
+    bool drops_answer;  /* the provider's is none, too late */
     bool relay_started, taps_json, upstream_paused, counts_as_stream, model_read;
     struct json_tap *tap; /* with taps_json */
     struct sse_reader events;

@@ -317,6 +317,7 @@ static void build_server(struct build *build)
     snapshot->max_body_bytes = config->max_body;
     snapshot->max_upload_bytes = config->max_upload;
     snapshot->max_spool_bytes = config->max_spool;
+    snapshot->sse_heartbeat_ms = config->sse_heartbeat_ms;
     snapshot->serves_unrecorded = strcmp(build->config->on_unrecordable, "serve") == 0;
     build_trusted_proxies(build, &config->trusted_proxies);
     build_cors_origins(build, &config->cors_origins);

@@ -58,7 +58,8 @@ struct snapshot {
     struct snapshot_account open_account;   /* what such an account may do */
     struct table account_table, model_table, purpose_table;
     uint64_t max_body_bytes, max_upload_bytes, max_spool_bytes;
-    bool serves_unrecorded; /* on_unrecordable: serve */
+    uint64_t sse_heartbeat_ms; /* 0: none */
+    bool serves_unrecorded;    /* on_unrecordable: serve */
     struct server_limits server;
     struct address_range *trusted_proxies;
     size_t trusted_proxy_count;

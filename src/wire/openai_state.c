@@ -12,7 +12,8 @@ static char cut_folded(struct slice *rest)
 {
     static const struct slice long_s = SLICE_INIT("\xc5\xbf"), kelvin = SLICE_INIT("\xe2\x84\xaa");
     char byte = rest->bytes[0];
-    bool is_long_s = (byte & 0x80) && slice_starts_with(*rest, long_s), is_kelvin = (byte & 0x80) && slice_starts_with(*rest, kelvin);
+    bool is_long_s = (byte & 0x80) && slice_starts_with(*rest, long_s),
+         is_kelvin = (byte & 0x80) && slice_starts_with(*rest, kelvin);
     *rest = slice_from(*rest, is_long_s ? long_s.length : is_kelvin ? kelvin.length : 1);
     if (is_long_s || is_kelvin)
         return is_long_s ? 's' : 'k';

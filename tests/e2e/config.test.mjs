@@ -48,6 +48,7 @@ describe('refused with file, line and column', () => {
     ['a list where a map belongs', replaced('purposes:\n  support-chat: { description: "answers to customers" }', 'purposes: [support-chat]'), 7, /./],
     ['forms that are larger than all of them together', `${good}server:\n  max_spool: 8MiB\n  max_spool_total: 4MiB\n`, 13, /max_spool_total/],
     ['the same, by its default', `${good}server:\n  max_spool: 8GiB\n`, 12, /max_spool_total/],
+    ['heartbeats without a pause', `${good}server:\n  sse_heartbeat: 50ms\n`, 12, /100 ms/],
     ['an environment variable that is not set', replaced('api_key: key-of-the-provider', 'api_key: ${NO_SUCH_VARIABLE_HERE}'), 4, /NO_SUCH_VARIABLE_HERE/],
   ];
   for (const [name, text, line, says] of rows)

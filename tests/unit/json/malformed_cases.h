@@ -1,6 +1,7 @@
 /* clang-format off: one case in a line */
-/* Texts that must be refused: MALFORMED_CASE(name, bytes, offset, message), one in a line. offset is where the reader says that it is wrong.
- * Escapes used in the bytes: \r \n \t \" \\ and \ooo (always three octal digits). Define MALFORMED_CASE before including. */
+/* Texts that must be refused: MALFORMED_CASE(name, bytes, offset, message), one in a line. offset is where the reader says that it
+ * is wrong. Escapes used in the bytes: \r \n \t \" \\ and \ooo (always three octal digits). Define MALFORMED_CASE before including.
+ */
 /* nothing, or not all of it */
 MALFORMED_CASE("nothing", "", 0, "the text ends here, before its value is complete")
 MALFORMED_CASE("blanks only", " \t\r\n", 4, "the text ends here, before its value is complete")
@@ -37,8 +38,10 @@ MALFORMED_CASE("high surrogate, then a backslash and the end", "\"\\ud83d\\", 1,
 /* what may not stand at the begin or behind the end */
 MALFORMED_CASE("byte order mark", "\357\273\277{}", 0, "a byte order mark may not stand before the value")
 MALFORMED_CASE("UTF-16 little endian", "{\000}\000", 1, "a key in quotes must stand here")
-MALFORMED_CASE("UTF-16 with mark", "\377\376{\000}\000", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("UTF-16 big endian", "\000{\000}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("UTF-16 with mark", "\377\376{\000}\000", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("UTF-16 big endian", "\000{\000}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("two objects", "{}{}", 2, "nothing may follow the value")
 MALFORMED_CASE("two objects on two lines", "{}\n{}", 3, "nothing may follow the value")
 MALFORMED_CASE("two numbers", "1 2", 2, "nothing may follow the value")
@@ -49,20 +52,27 @@ MALFORMED_CASE("a bracket behind", "[]]", 2, "nothing may follow the value")
 MALFORMED_CASE("a word behind", "{} x", 3, "nothing may follow the value")
 MALFORMED_CASE("a NUL behind", "{}\000", 2, "nothing may follow the value")
 MALFORMED_CASE("a quote behind", "\"a\"\"", 3, "nothing may follow the value")
-MALFORMED_CASE("a line comment before", "// c\n{}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a block comment before", "/* c */{}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a hash comment before", "# c\n{}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a line comment before", "// c\n{}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a block comment before", "/* c */{}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a hash comment before", "# c\n{}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a line comment behind", "{}// c", 2, "nothing may follow the value")
 MALFORMED_CASE("a block comment behind", "{}/* c */", 2, "nothing may follow the value")
-MALFORMED_CASE("a prefix against inclusion", ")]}',\n{}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a prefix against inclusion", ")]}',\n{}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a callback", "f({})", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a non-breaking space before", "\302\240{}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a non-breaking space before", "\302\240{}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a line separator behind", "{}\342\200\250", 2, "nothing may follow the value")
-MALFORMED_CASE("a form feed before", "\014{}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a form feed before", "\014{}", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a vertical tab behind", "{}\013", 2, "nothing may follow the value")
 MALFORMED_CASE("DEL behind", "{}\177", 2, "nothing may follow the value")
 MALFORMED_CASE("a close alone", "}", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a close of an array alone", "]", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a close of an array alone", "]", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a comma alone", ",", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a colon alone", ":", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
 /* words */
@@ -81,15 +91,19 @@ MALFORMED_CASE("falsey", "[falsey]", 6, "a comma or ] must stand here")
 MALFORMED_CASE("true true", "[true true]", 6, "a comma or ] must stand here")
 MALFORMED_CASE("nil", "nil", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a bare word", "hello", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a word as an element", "[a]", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a word as a value", "{\"a\":b}", 5, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a word as an element", "[a]", 1,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a word as a value", "{\"a\":b}", 5,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("single quotes", "'a'", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("single quotes as a value", "{\"a\":'b'}", 5, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("single quotes as a value", "{\"a\":'b'}", 5,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a back quote", "`a`", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("t alone", "[t]", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("n alone", "[n]", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("f alone", "[f]", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("word cut inside an array", "[tru]", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("word cut inside an array", "[tru]", 1,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 /* numbers */
 MALFORMED_CASE("plus sign", "+1", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("two minus signs", "--1", 1, "a digit must stand here")
@@ -119,8 +133,10 @@ MALFORMED_CASE("grouping with a blank", "1 000", 2, "nothing may follow the valu
 MALFORMED_CASE("currency", "$5", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("percent", "5%", 1, "nothing may follow the value")
 MALFORMED_CASE("a letter behind", "1a", 1, "nothing may follow the value")
-MALFORMED_CASE("Arabic digits", "\331\241", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("full-width digits", "\357\274\221", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("Arabic digits", "\331\241", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("full-width digits", "\357\274\221", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("fraction with a sign", "1.+5", 2, "a digit must stand here")
 MALFORMED_CASE("long suffix", "[1L]", 2, "a comma or ] must stand here")
 MALFORMED_CASE("float suffix", "[1.0f]", 4, "a comma or ] must stand here")
@@ -138,13 +154,17 @@ MALFORMED_CASE("no comma between arrays", "[[][]]", 3, "a comma or ] must stand 
 MALFORMED_CASE("a colon instead of a comma", "[1:2]", 2, "a comma or ] must stand here")
 MALFORMED_CASE("a semicolon", "[1;2]", 2, "a comma or ] must stand here")
 MALFORMED_CASE("closed by a brace", "[1}", 2, "a comma or ] must stand here")
-MALFORMED_CASE("closed by a brace at once", "[}", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("closed by a brace at once", "[}", 1,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("a key in an array", "[\"a\":1]", 4, "a comma or ] must stand here")
 MALFORMED_CASE("closed by a parenthesis", "[1)", 2, "a comma or ] must stand here")
-MALFORMED_CASE("comma last, nested", "[[1,],2]", 4, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("comma last, nested", "[[1,],2]", 4,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("an ellipsis", "[1,...]", 3, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("a comment inside", "[1,/* c */2]", 3, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("NUL between", "[1,\0002]", 3, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("a comment inside", "[1,/* c */2]", 3,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("NUL between", "[1,\0002]", 3,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 /* objects */
 MALFORMED_CASE("objects: comma first", "{,\"a\":1}", 1, "a key in quotes must stand here")
 MALFORMED_CASE("objects: comma last", "{\"a\":1,}", 7, "a key in quotes must stand here")
@@ -153,9 +173,11 @@ MALFORMED_CASE("objects: only a comma", "{,}", 1, "a key in quotes must stand he
 MALFORMED_CASE("objects: no comma", "{\"a\":1 \"b\":2}", 7, "a comma or } must stand here")
 MALFORMED_CASE("no colon", "{\"a\" 1}", 5, "a colon must stand here")
 MALFORMED_CASE("no value", "{\"a\":}", 5, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("no value, then a comma", "{\"a\":,\"b\":1}", 5, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("no value, then a comma", "{\"a\":,\"b\":1}", 5,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("no key", "{:1}", 1, "a key in quotes must stand here")
-MALFORMED_CASE("two colons", "{\"a\"::1}", 5, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("two colons", "{\"a\"::1}", 5,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("an equals sign", "{\"a\"=1}", 4, "a colon must stand here")
 MALFORMED_CASE("an arrow", "{\"a\"=>1}", 4, "a colon must stand here")
 MALFORMED_CASE("key alone", "{\"a\"}", 4, "a colon must stand here")
@@ -171,7 +193,8 @@ MALFORMED_CASE("closed by a bracket", "{\"a\":1]", 6, "a comma or } must stand h
 MALFORMED_CASE("closed by a bracket at once", "{]", 1, "a key in quotes must stand here")
 MALFORMED_CASE("objects: a semicolon", "{\"a\":1;\"b\":2}", 6, "a comma or } must stand here")
 MALFORMED_CASE("objects: comma last, nested", "{\"a\":{\"b\":1,}}", 12, "a key in quotes must stand here")
-MALFORMED_CASE("objects: a comment inside", "{\"a\":/* c */1}", 5, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("objects: a comment inside", "{\"a\":/* c */1}", 5,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("two values", "{\"a\":1 2}", 7, "a comma or } must stand here")
 MALFORMED_CASE("a bracket too many inside", "{\"a\":[1]]}", 8, "a comma or } must stand here")
 MALFORMED_CASE("a brace too many inside", "[{}}]", 3, "a comma or ] must stand here")
@@ -206,8 +229,10 @@ MALFORMED_CASE("digits in braces", "\"\\u{41}\"", 3, "four hexadecimal digits mu
 MALFORMED_CASE("x in the digits", "\"\\u0x41\"", 3, "four hexadecimal digits must follow \\u")
 MALFORMED_CASE("bad escape in a key", "{\"\\q\":1}", 2, "this is no escape sequence of JSON")
 MALFORMED_CASE("NUL as an escape in a key", "{\"a\\u0000\":1}", 3, "a key may not hold a NUL character")
-MALFORMED_CASE("backslash before the value", "\\\"a\"", 0, "a value must stand here: an object, an array, a string, a number, true, false or null")
-MALFORMED_CASE("backslash between", "[1,\\n2]", 3, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("backslash before the value", "\\\"a\"", 0,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("backslash between", "[1,\\n2]", 3,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 /* surrogates */
 MALFORMED_CASE("high surrogate alone", "\"\\ud83d\"", 1, "half of a surrogate pair stands alone")
 MALFORMED_CASE("high surrogate and text", "\"\\ud83dabcdef\"", 1, "half of a surrogate pair stands alone")
@@ -258,7 +283,8 @@ MALFORMED_CASE("invalid before an escape", "\"\377\\n\"", 1, "the string is not 
 MALFORMED_CASE("invalid in a key", "{\"\377\":1}", 2, "the string is not valid UTF-8")
 MALFORMED_CASE("invalid behind valid", "\"\303\251\303\"", 3, "the string is not valid UTF-8")
 MALFORMED_CASE("sequence that an escape cuts", "\"\303\\n\251\"", 1, "the string is not valid UTF-8")
-MALFORMED_CASE("outside of strings", "[\303\251]", 1, "a value must stand here: an object, an array, a string, a number, true, false or null")
+MALFORMED_CASE("outside of strings", "[\303\251]", 1,
+               "a value must stand here: an object, an array, a string, a number, true, false or null")
 MALFORMED_CASE("in a key of an inner object", "{\"a\":{\"\300\200\":1}}", 7, "the string is not valid UTF-8")
 /* the same key twice */
 MALFORMED_CASE("in the root", "{\"a\":1,\"a\":2}", 7, "the key occurs twice in the same object")
@@ -275,17 +301,36 @@ MALFORMED_CASE("a slash escaped", "{\"a/b\":1,\"a\\/b\":2}", 9, "the key occurs 
 MALFORMED_CASE("a quote escaped in two ways", "{\"\\\"\":1,\"\\u0022\":2}", 8, "the key occurs twice in the same object")
 MALFORMED_CASE("capital and small digits", "{\"\\u00e9\":1,\"\\u00E9\":2}", 12, "the key occurs twice in the same object")
 MALFORMED_CASE("as UTF-8 and escaped", "{\"\303\251\":1,\"\\u00e9\":2}", 8, "the key occurs twice in the same object")
-MALFORMED_CASE("a surrogate pair and UTF-8", "{\"\\ud83d\\ude00\":1,\"\360\237\230\200\":2}", 18, "the key occurs twice in the same object")
+MALFORMED_CASE("a surrogate pair and UTF-8", "{\"\\ud83d\\ude00\":1,\"\360\237\230\200\":2}", 18,
+               "the key occurs twice in the same object")
 MALFORMED_CASE("model hidden in escapes", "{\"model\":\"a\",\"m\\u006fdel\":\"b\"}", 13, "the key occurs twice in the same object")
 MALFORMED_CASE("in an inner object", "{\"x\":{\"a\":1,\"a\":2}}", 12, "the key occurs twice in the same object")
 MALFORMED_CASE("three deep", "{\"x\":{\"y\":{\"a\":1,\"a\":2}}}", 17, "the key occurs twice in the same object")
 MALFORMED_CASE("in an object of an array", "[{\"a\":1},{\"b\":1,\"b\":2}]", 16, "the key occurs twice in the same object")
-MALFORMED_CASE("in an array in an object", "{\"m\":[{\"role\":\"a\",\"role\":\"b\"}]}", 18, "the key occurs twice in the same object")
-MALFORMED_CASE("with inner objects between", "{\"a\":{\"b\":[1,{\"c\":2}]},\"b\":1,\"a\":3}", 29, "the key occurs twice in the same object")
-MALFORMED_CASE("among thirteen", "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"a\":1}", 73, "the key occurs twice in the same object")
-MALFORMED_CASE("among fourteen, escaped", "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"\\u0063\":1}", 79, "the key occurs twice in the same object")
+MALFORMED_CASE("in an array in an object", "{\"m\":[{\"role\":\"a\",\"role\":\"b\"}]}", 18,
+               "the key occurs twice in the same object")
+MALFORMED_CASE("with inner objects between", "{\"a\":{\"b\":[1,{\"c\":2}]},\"b\":1,\"a\":3}", 29,
+               "the key occurs twice in the same object")
+MALFORMED_CASE("among thirteen",
+               "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"a\":1}", 73,
+               "the key occurs twice in the same object")
+MALFORMED_CASE(
+    "among fourteen, escaped",
+    "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"\\u0063\":1}", 79,
+    "the key occurs twice in the same object")
 /* limits */
-MALFORMED_CASE("sixty-five arrays", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", 64, "the text is nested too deeply")
-MALFORMED_CASE("sixty-five objects", "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}", 320, "the text is nested too deeply")
-MALFORMED_CASE("number of 65 digits", "11111111111111111111111111111111111111111111111111111111111111111", 0, "the number is too long")
-MALFORMED_CASE("fraction of 65 bytes", "[0.111111111111111111111111111111111111111111111111111111111111111]", 1, "the number is too long")
+MALFORMED_CASE("sixty-five arrays",
+               "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+               "]]]]]]]]]]]]]]]",
+               64, "the text is nested too deeply")
+MALFORMED_CASE("sixty-five objects",
+               "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
+               "\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
+               "\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
+               "\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}"
+               "}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}",
+               320, "the text is nested too deeply")
+MALFORMED_CASE("number of 65 digits", "11111111111111111111111111111111111111111111111111111111111111111", 0,
+               "the number is too long")
+MALFORMED_CASE("fraction of 65 bytes", "[0.111111111111111111111111111111111111111111111111111111111111111]", 1,
+               "the number is too long")
