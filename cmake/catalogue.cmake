@@ -1,15 +1,22 @@
-# The price catalogue: generated from the npm package into the build directory, compiled into the domain module.
-set(catalogue_package ${CMAKE_SOURCE_DIR}/node_modules/@pydantic/genai-prices)
-if(NOT EXISTS ${catalogue_package}/package.json)
-  message(FATAL_ERROR "node_modules is missing: run `make setup` first (it installs the price catalogue from npm)")
-endif()
+# The catalogue of models: tables generated from npm packages into the build directory, compiled into the domain module.
+#   airgate_catalogue(PACKAGE SCRIPT TABLES)   node_modules/PACKAGE, read by scripts/SCRIPT, becomes generated/TABLES
 find_program(NODE_PROGRAM node HINTS ${CMAKE_SOURCE_DIR}/build/node/bin REQUIRED)
-set(catalogue_source ${CMAKE_BINARY_DIR}/generated/price_catalogue_tables.c)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
-add_custom_command(
-  OUTPUT ${catalogue_source}
-  COMMAND ${NODE_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/price-catalogue.mjs ${catalogue_package} ${catalogue_source}
-  DEPENDS ${CMAKE_SOURCE_DIR}/scripts/price-catalogue.mjs ${catalogue_package}/package.json
-  COMMENT "Generating the price catalogue"
-  VERBATIM)
-target_sources(airgate_domain PRIVATE ${catalogue_source})
+
+function(airgate_catalogue package script tables)
+  set(directory ${CMAKE_SOURCE_DIR}/node_modules/${package})
+  set(source ${CMAKE_BINARY_DIR}/generated/${tables})
+  if(NOT EXISTS ${directory}/package.json)
+    message(FATAL_ERROR "${package} is missing in node_modules: run `make setup` first (it installs the catalogue's packages from npm)")
+  endif()
+  add_custom_command(
+    OUTPUT ${source}
+    COMMAND ${NODE_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/${script} ${directory} ${source}
+    DEPENDS ${CMAKE_SOURCE_DIR}/scripts/${script} ${directory}/package.json
+    COMMENT "Generating ${tables}"
+    VERBATIM)
+  target_sources(airgate_domain PRIVATE ${source})
+endfunction()
+
+airgate_catalogue(@pydantic/genai-prices price-catalogue.mjs price_catalogue_tables.c)
+airgate_catalogue(gpt-tokenizer model-limits.mjs model_limits_tables.c)

@@ -160,6 +160,16 @@ const now = process.env.SOURCE_DATE_EPOCH ? new Date(Number(process.env.SOURCE_D
 const today = now.toISOString().slice(0, 10);
 const unknown = []; // models with rates that are not one exact number
 let modelCount = 0;
+let contextCount = 0;
+
+// The context window in tokens, as it is written; 0: not said.
+function contextInitialiser(provider, model) {
+  if (model.context_window === undefined) return '0';
+  const tokens = scaled(model.context_window, 0);
+  if (tokens === null || tokens <= 0n) throw new Error(`the context window of ${provider.id}/${model.id} is no whole number of tokens`);
+  contextCount++;
+  return `UINT64_C(${tokens})`;
+}
 
 // Emits the tiers first. A model without a known rate stands in the table too, so that no broader rule behind it gives it a price.
 function modelInitialiser(provider, model) {
@@ -167,7 +177,8 @@ function modelInitialiser(provider, model) {
   const read = prices && readPrices(prices);
   const rates = read ? [read.base, ...read.tiers.values()].flatMap((map) => [...map.values()]) : [UNKNOWN];
   if (rates.includes(UNKNOWN)) unknown.push(`${provider.id}/${model.id}`);
-  if (!rates.some((value) => value !== UNKNOWN)) return `    { ${matchInitialiser(model.match)}, { .source = NULL } },`;
+  const context = contextInitialiser(provider, model);
+  if (!rates.some((value) => value !== UNKNOWN)) return `    { ${matchInitialiser(model.match)}, { .source = NULL }, ${context} },`;
   let tiers = 'NULL';
   const starts = [...read.tiers.keys()].sort((a, b) => (a < b ? -1 : 1));
   if (starts.length > 0) {
@@ -181,7 +192,7 @@ function modelInitialiser(provider, model) {
   }
   modelCount++;
   return `    { ${matchInitialiser(model.match)}, { ${ratesInitialiser(read.base)}, ${tiers}, ${starts.length}, NULL, ` +
-    `${text(`genai-prices ${version} ${provider.id}/${model.id}`)} } },`;
+    `${text(`genai-prices ${version} ${provider.id}/${model.id}`)} }, ${context} },`;
 }
 
 // Emits models and fallbacks first; returns the initialiser of the provider.
@@ -208,5 +219,5 @@ const size_t catalogue_provider_count = ${rows.length};
 
 const char catalogue_source[] = "genai-prices ${version}, prices as of ${today}, sha256 ${hash}";
 `);
-console.log(`price catalogue: ${modelCount} models of ${rows.length} providers; unknown rates: ${unknown.join(' ') || 'none'}; units not used: ${
+console.log(`price catalogue: ${modelCount} models of ${rows.length} providers, ${contextCount} context windows; unknown rates: ${unknown.join(' ') || 'none'}; units not used: ${
   Object.entries(ignored).map(([key, count]) => `${key} ${count}`).join(', ') || 'none'}`);

@@ -5,7 +5,7 @@
 
 #include <regex.h>
 
-enum { NAME_MOST = 256, URL_MOST = 512 };
+enum { URL_MOST = 512 };
 
 /* --- rules --- */
 
@@ -79,23 +79,23 @@ static const struct catalogue_provider *find_provider(struct slice id)
     return NULL;
 }
 
-/* May be one that is not known: no later rule counts then either. */
-static const struct price *find_own(const struct catalogue_provider *provider, struct slice model)
+/* May be one without a price: no later rule counts then either. */
+static const struct catalogue_model *find_own(const struct catalogue_provider *provider, struct slice model)
 {
     for (size_t i = 0; i < provider->model_count; i++)
         if (rule_matches(&provider->models[i].match, model))
-            return &provider->models[i].price;
+            return &provider->models[i];
     return NULL;
 }
 
-static const struct price *find_with_fallbacks(const struct catalogue_provider *provider, struct slice model)
+static const struct catalogue_model *find_with_fallbacks(const struct catalogue_provider *provider, struct slice model)
 {
-    const struct price *price = find_own(provider, model);
-    for (const char *const *id = provider->fallbacks; !price && id && *id; id++) {
+    const struct catalogue_model *found = find_own(provider, model);
+    for (const char *const *id = provider->fallbacks; !found && id && *id; id++) {
         const struct catalogue_provider *fallback = find_provider(slice_text(*id));
-        price = fallback ? find_own(fallback, model) : NULL;
+        found = fallback ? find_own(fallback, model) : NULL;
     }
-    return price;
+    return found;
 }
 
 /* "20240718" as a day of this century that exists. */
@@ -113,14 +113,14 @@ static bool is_compact_date(struct slice digits)
 }
 
 /* The name with hyphens in the dates that stand between "-" and "-", ":" or the end. False: there is none, or no room. */
-static bool hyphenate_dates(struct slice model, char ret_text[NAME_MOST])
+static bool hyphenate_dates(struct slice model, char ret_text[CATALOGUE_NAME_MOST])
 {
     size_t length = 0;
     bool changed = false;
     for (size_t i = 0; i < model.length; i++) {
         struct slice rest = slice_from(model, i);
         char after = rest.length > 9 ? rest.bytes[9] : '-';
-        if (length + 12 > NAME_MOST)
+        if (length + 12 > CATALOGUE_NAME_MOST)
             return false;
         if (rest.length < 9 || rest.bytes[0] != '-' || (after != '-' && after != ':') ||
             !is_compact_date(slice_head(slice_from(rest, 1), 8))) {
@@ -138,22 +138,35 @@ static bool hyphenate_dates(struct slice model, char ret_text[NAME_MOST])
     return changed;
 }
 
-const struct price *price_catalogue_find(struct slice provider, struct slice model)
+bool catalogue_plain_name(struct slice model, char ret_name[CATALOGUE_NAME_MOST])
 {
-    char name[NAME_MOST], dated[NAME_MOST];
-    const struct catalogue_provider *catalogue = find_provider(provider);
     model = slice_trim(model);
-    if (!catalogue || model.length == 0 || model.length >= sizeof(name) || memchr(model.bytes, '\0', model.length))
-        return NULL;
+    if (model.length == 0 || model.length >= CATALOGUE_NAME_MOST || memchr(model.bytes, '\0', model.length))
+        return false;
     for (size_t i = 0; i < model.length; i++) {
         char c = model.bytes[i];
-        name[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+        ret_name[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
     }
-    name[model.length] = '\0';
-    const struct price *price = find_with_fallbacks(catalogue, slice_of(name, model.length));
-    if (!price && hyphenate_dates(slice_of(name, model.length), dated))
-        price = find_with_fallbacks(catalogue, slice_text(dated));
-    return price && price->source ? price : NULL;
+    ret_name[model.length] = '\0';
+    return true;
+}
+
+const struct catalogue_model *catalogue_find(struct slice provider, struct slice model)
+{
+    char name[CATALOGUE_NAME_MOST], dated[CATALOGUE_NAME_MOST];
+    const struct catalogue_provider *catalogue = find_provider(provider);
+    if (!catalogue || !catalogue_plain_name(model, name))
+        return NULL;
+    const struct catalogue_model *found = find_with_fallbacks(catalogue, slice_text(name));
+    if (!found && hyphenate_dates(slice_text(name), dated))
+        found = find_with_fallbacks(catalogue, slice_text(dated));
+    return found;
+}
+
+const struct price *price_catalogue_find(struct slice provider, struct slice model)
+{
+    const struct catalogue_model *found = catalogue_find(provider, model);
+    return found && found->price.source ? &found->price : NULL;
 }
 
 /* --- providers --- */
@@ -174,6 +187,15 @@ struct slice price_catalogue_provider(struct slice base_url)
 bool price_catalogue_knows(struct slice provider)
 {
     return find_provider(provider) != NULL;
+}
+
+bool catalogue_serves(struct slice provider, const char *other)
+{
+    const struct catalogue_provider *catalogue = find_provider(provider);
+    for (const char *const *id = catalogue ? catalogue->fallbacks : NULL; id && *id; id++)
+        if (strcmp(*id, other) == 0)
+            return true;
+    return slice_is(provider, other);
 }
 
 const char *price_catalogue_source(void)
