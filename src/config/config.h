@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "config/field.h"
+#include "domain/model_limits.h"
 #include "domain/price.h"
 
 struct config_listen {
@@ -35,6 +36,7 @@ struct config_provider {
     const char *type, *base_url, *api_key;
     const char *dedicated_to; /* account path */
     const char *proxy, *ca_file, *organization, *project, *prices;
+    const char *output_cap_field; /* NULL: by the base URL */
     bool allow_private;
     struct config_timeouts timeouts;
     uint64_t max_connections;
@@ -52,6 +54,7 @@ struct config_model {
     const char *provider, *upstream; /* of the target */
     bool has_price;
     struct price_rates rates;
+    struct model_limits limits; /* 0: not written */
 };
 struct config_models {
     struct config_model *items;
@@ -75,6 +78,7 @@ struct config_account {
     const char *description;
     struct config_list models, purposes;
     bool require_purpose, disabled;
+    uint64_t default_output_tokens; /* 0: not written */
 };
 struct config_accounts {
     struct config_account *items; /* parents before children */

@@ -62,6 +62,10 @@ static const struct config_field account_fields[] = {
     { "purposes", CONFIG_LIST, ACCOUNT(purposes), 0, 0, "the account above's", "purposes that it may name", NULL, NULL },
     { "require_purpose", CONFIG_BOOL, ACCOUNT(require_purpose), 0, 0, "false",
       "every request must name a purpose (holds for sub-accounts too)", NULL, NULL },
+    { "default_output_tokens", CONFIG_NUMBER, ACCOUNT(default_output_tokens), 1, CONFIG_TOKENS_MOST, "the account above's",
+      "most tokens that an answer may have where its request names no maximum and a hard usd limit applies; goes before the "
+      "model's",
+      NULL, NULL },
     { "disabled", CONFIG_BOOL, ACCOUNT(disabled), 0, 0, "false", "refuse every request of it and of its sub-accounts", NULL, NULL },
     { "accounts", CONFIG_CUSTOM, 0, 0, 0, NULL, "sub-accounts, with the same keys", read_sub_accounts, NULL },
     { "limits", CONFIG_REFUSED, 0, 0, 0, NULL, CONFIG_LATER_LIMITS, NULL, NULL },

@@ -23,6 +23,12 @@ static void read_timeouts(struct config_reader *reader, const struct config_node
     config_read_fields(reader, node, timeout_fields, target);
 }
 
+static void read_output_cap_field(struct config_reader *reader, const struct config_node *node, void *target)
+{
+    static const char *const fields[] = { "max_completion_tokens", "max_tokens", NULL };
+    config_read_choice(reader, node, fields, "max_completion_tokens or max_tokens", target);
+}
+
 static const struct config_field provider_fields[] = {
     { "type", CONFIG_TEXT, PROVIDER(type), 0, 0, NULL, "`openai`, for OpenAI and everything that speaks its API", NULL, NULL },
     { "base_url", CONFIG_TEXT, PROVIDER(base_url), 0, 0, "the type's own",
@@ -34,6 +40,10 @@ static const struct config_field provider_fields[] = {
       "account whose own provider this is: files, batches and other state pass only then", NULL, NULL },
     { "prices", CONFIG_TEXT, PROVIDER(prices), 0, 0, "by base_url", "provider of the price catalogue whose prices hold here", NULL,
       NULL },
+    { "output_cap_field", CONFIG_CUSTOM, PROVIDER(output_cap_field), 0, 0, "by base_url",
+      "how the provider lets a chat's answer be bounded: `max_completion_tokens` (it knows `max_tokens` too; OpenAI, Azure) or "
+      "`max_tokens` (the only one that it is sure to know; all others)",
+      read_output_cap_field, NULL },
     { "proxy", CONFIG_TEXT, PROVIDER(proxy), 0, 0, NULL, "HTTP proxy (CONNECT) on the way: `http://[user:password@]host:port`",
       NULL, NULL },
     { "ca_file", CONFIG_TEXT, PROVIDER(ca_file), 0, 0, "the system's", "PEM file with the certificates to trust", NULL, NULL },
@@ -185,6 +195,7 @@ static void read_targets(struct config_reader *reader, const struct config_node 
         read_target(reader, node->first, target);
 }
 
+#define LIMIT(member) (offsetof(struct config_model, limits) + offsetof(struct model_limits, member))
 static const struct config_field model_fields[] = {
     { "targets", CONFIG_CUSTOM, 0, 0, 0, NULL, "where the model is served: `[provider/model]`", read_targets, NULL },
     { "price", CONFIG_CUSTOM, 0, 0, 0, "the catalogue's",
@@ -193,6 +204,14 @@ static const struct config_field model_fields[] = {
       "what it is "
       "a part of: cache_read like input, reasoning like output",
       read_price, NULL },
+    { "context", CONFIG_NUMBER, LIMIT(context), 1, CONFIG_TOKENS_MOST, "the catalogue's",
+      "context window in tokens: bounds what a request can cost under a hard usd limit", NULL, NULL },
+    { "max_output", CONFIG_NUMBER, LIMIT(max_output), 1, CONFIG_TOKENS_MOST, "the catalogue's",
+      "most tokens that an answer can have; larger maxima of requests are lowered to it under a hard usd limit", NULL, NULL },
+    { "default_output_tokens", CONFIG_NUMBER, LIMIT(default_output_tokens), 1, CONFIG_TOKENS_MOST, "max_output",
+      "most tokens that an answer may have where its request names no maximum and a hard usd limit applies", NULL, NULL },
+    { "image_tokens", CONFIG_NUMBER, LIMIT(image_tokens), 1, CONFIG_TOKENS_MOST, "context",
+      "most tokens that one image of a request can be billed as", NULL, NULL },
     { "fallback", CONFIG_REFUSED, 0, 0, 0, NULL, "fallbacks come with a later version", NULL, NULL },
     { "limits", CONFIG_REFUSED, 0, 0, 0, NULL, CONFIG_LATER_LIMITS, NULL, NULL },
     { 0 },

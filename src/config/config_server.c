@@ -165,37 +165,14 @@ void config_read_retention(struct config_reader *reader, const struct config_nod
 
 /* --- choices --- */
 
-static const char *next_choice(void *owner, size_t index)
-{
-    return ((const char *const *)owner)[index];
-}
-
-/* choices ends with NULL. */
-static void read_choice(struct config_reader *reader, const struct config_node *node, const char *const *choices,
-                        const char *explanation, void *target)
-{
-    const char *text;
-    if (!config_read_text(reader, node, &text))
-        return;
-    for (const char *const *choice = choices; *choice; choice++) {
-        if (strcmp(text, *choice) == 0) {
-            *(const char **)target = *choice;
-            return;
-        }
-    }
-    const char *nearest = config_nearest(slice_text(text), next_choice, (void *)(uintptr_t)choices);
-    config_node_error(reader->errors, node, "`%.*s` must be %s, not \"%.60s\"%s%s%s", SLICE_ARGS(node->key), explanation, text,
-                      nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
-}
-
 void config_read_log_level(struct config_reader *reader, const struct config_node *node, void *target)
 {
     static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL };
-    read_choice(reader, node, levels, "debug, info, warn, error or off", target);
+    config_read_choice(reader, node, levels, "debug, info, warn, error or off", target);
 }
 
 void config_read_on_unrecordable(struct config_reader *reader, const struct config_node *node, void *target)
 {
     static const char *const answers[] = { "refuse", "serve", NULL };
-    read_choice(reader, node, answers, "refuse or serve", target);
+    config_read_choice(reader, node, answers, "refuse or serve", target);
 }

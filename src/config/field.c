@@ -94,6 +94,30 @@ static void complain_unknown(struct config_reader *reader, const struct config_n
         config_key_error(reader->errors, node, "there is no key `%.*s` here", SLICE_ARGS(slice_head(node->key, 100)));
 }
 
+/* --- choices --- */
+
+static const char *next_choice(void *owner, size_t index)
+{
+    return ((const char *const *)owner)[index];
+}
+
+void config_read_choice(struct config_reader *reader, const struct config_node *node, const char *const *choices,
+                        const char *explanation, void *target)
+{
+    const char *text;
+    if (!config_read_text(reader, node, &text))
+        return;
+    for (const char *const *choice = choices; *choice; choice++) {
+        if (strcmp(text, *choice) == 0) {
+            *(const char **)target = *choice;
+            return;
+        }
+    }
+    const char *nearest = config_nearest(slice_text(text), next_choice, (void *)(uintptr_t)choices);
+    config_node_error(reader->errors, node, "`%.*s` must be %s, not \"%.60s\"%s%s%s", SLICE_ARGS(node->key), explanation, text,
+                      nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+}
+
 /* --- values --- */
 
 static void read_bool(struct config_reader *reader, const struct config_node *node, bool *ret_value)

@@ -16,7 +16,7 @@
 #define CONFIG_SECOND UINT64_C(1000)
 #define CONFIG_HOUR (3600 * CONFIG_SECOND)
 #define CONFIG_LATER_LIMITS "budgets and rate limits come with a later version"
-enum { CONFIG_NAME_MOST = 100 };
+enum { CONFIG_NAME_MOST = 100, CONFIG_TOKENS_MOST = 1000000000 };
 
 /* --- config_server.c --- */
 extern const struct config_field config_listen_fields[], config_admin_fields[], config_server_fields[], config_retention_fields[];

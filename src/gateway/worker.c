@@ -69,6 +69,57 @@ static const struct server_callbacks callbacks = {
     .on_refused = answer_refusal,
 };
 
+/* --- models that pass under their own name --- */
+
+enum { MODELS_MOST = 1000 };
+
+struct known_model {
+    const struct price *price; /* NULL: not known */
+    struct model_limits limits;
+};
+
+static struct known_model look_up(const struct snapshot_provider *provider, struct slice upstream_name)
+{
+    return (struct known_model){ .price = snapshot_catalogue_price(provider, upstream_name),
+                                 .limits = snapshot_catalogue_limits(provider, upstream_name) };
+}
+
+static struct known_model find_model(struct worker *worker, const struct snapshot_provider *provider, struct slice upstream_name)
+{
+    struct known_model *known = table_get(&worker->known_models, upstream_name);
+    if (known)
+        return *known;
+    if (worker->known_models.count >= MODELS_MOST)
+        return look_up(provider, upstream_name);
+    known = allocate(sizeof(*known));
+    *known = look_up(provider, upstream_name);
+    (void)table_put(&worker->known_models, slice_of(slice_duplicate(upstream_name), upstream_name.length), known);
+    return *known;
+}
+
+static void forget_models(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->known_models.capacity; i++) {
+        if (worker->known_models.entries[i].hash <= 1)
+            continue;
+        free((void *)(uintptr_t)worker->known_models.entries[i].key.bytes);
+        free(worker->known_models.entries[i].value);
+    }
+    table_done(&worker->known_models);
+}
+
+const struct price *worker_catalogue_price(struct worker *worker, const struct snapshot_provider *provider,
+                                           struct slice upstream_name)
+{
+    return find_model(worker, provider, upstream_name).price;
+}
+
+struct model_limits worker_catalogue_limits(struct worker *worker, const struct snapshot_provider *provider,
+                                            struct slice upstream_name)
+{
+    return find_model(worker, provider, upstream_name).limits;
+}
+
 /* --- beginning and end --- */
 
 struct worker *worker_new(unsigned index, const struct snapshot *snapshot, struct bookkeeper *bookkeeper)
@@ -95,30 +146,8 @@ void worker_free(struct worker *worker)
     loop_free(worker->loop);
     held_keys_drop(worker->keys);
     secret_digester_free(worker->digester);
-    for (size_t i = 0; i < worker->catalogue_prices.capacity; i++)
-        if (worker->catalogue_prices.entries[i].hash > 1)
-            free((void *)(uintptr_t)worker->catalogue_prices.entries[i].key.bytes);
-    table_done(&worker->catalogue_prices);
+    forget_models(worker);
     metrics_done(&worker->metrics);
     buffer_done(&worker->lines);
     free(worker);
-}
-
-/* --- prices of models that pass under their own name --- */
-
-enum { PRICES_MOST = 1000 };
-static const char no_price[1];
-
-const struct price *worker_catalogue_price(struct worker *worker, const struct snapshot_provider *provider,
-                                           struct slice upstream_name)
-{
-    void *known = table_get(&worker->catalogue_prices, upstream_name);
-    if (known)
-        return known == (const void *)no_price ? NULL : known;
-    const struct price *price = snapshot_catalogue_price(provider, upstream_name);
-    if (worker->catalogue_prices.count < PRICES_MOST) {
-        struct slice name = slice_of(slice_duplicate(upstream_name), upstream_name.length);
-        (void)table_put(&worker->catalogue_prices, name, (void *)(uintptr_t)(price ? (const void *)price : no_price));
-    }
-    return price;
 }

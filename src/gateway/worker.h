@@ -37,7 +37,7 @@ struct worker {
     struct journal *journal;
     struct secret_digester *digester;
     struct metrics metrics;
-    struct table catalogue_prices;      /* upstream names of pass-through models -> const struct price, found once */
+    struct table known_models;          /* what the catalogue says of pass-through models, by upstream name; found once */
     struct request *requests;           /* open ones */
     bool is_draining;                   /* no new connections */
     bool is_cutting;                    /* what still runs ends now */
@@ -51,5 +51,8 @@ void worker_free(struct worker *worker);
 /* The price of a model that is served under its own name; cached. NULL: not known. */
 const struct price *worker_catalogue_price(struct worker *worker, const struct snapshot_provider *provider,
                                            struct slice upstream_name);
+/* Its limits, likewise. */
+struct model_limits worker_catalogue_limits(struct worker *worker, const struct snapshot_provider *provider,
+                                            struct slice upstream_name);
 
 #endif

@@ -143,6 +143,16 @@ static const char *next_type(void *owner, size_t index)
     return type ? type->name : NULL;
 }
 
+/* OpenAI and Azure know both names of the cap, and their reasoning models only the new one; the old one is what every other server
+ * is sure to know. */
+static enum wire_cap_field choose_output_cap_field(const struct config_provider *config, struct slice base_url)
+{
+    if (config->output_cap_field)
+        return strcmp(config->output_cap_field, "max_tokens") == 0 ? WIRE_CAP_MAX_TOKENS : WIRE_CAP_MAX_COMPLETION_TOKENS;
+    struct slice home = price_catalogue_provider(base_url);
+    return slice_is(home, "openai") || slice_is(home, "azure") ? WIRE_CAP_MAX_COMPLETION_TOKENS : WIRE_CAP_MAX_TOKENS;
+}
+
 static void build_provider(struct build *build, const struct config_provider *config, struct snapshot_provider *provider)
 {
     struct http_url url;
@@ -169,6 +179,7 @@ static void build_provider(struct build *build, const struct config_provider *co
     provider->base_path = arena_copy(&build->snapshot->arena, url.path);
     provider->dedicated_to = slice_text(config->dedicated_to);
     provider->catalogue = config->prices ? slice_text(config->prices) : price_catalogue_provider(base_url);
+    provider->output_cap_field = choose_output_cap_field(config, base_url);
     set_origin(build, config, &url, provider);
     write_header_lines(build, config, &url, provider);
 }
@@ -208,6 +219,28 @@ const struct price *snapshot_catalogue_price(const struct snapshot_provider *pro
     return provider->catalogue.length > 0 ? price_catalogue_find(provider->catalogue, upstream_name) : NULL;
 }
 
+struct model_limits snapshot_catalogue_limits(const struct snapshot_provider *provider, struct slice upstream_name)
+{
+    struct model_limits limits;
+    (void)model_limits_find(provider->catalogue, upstream_name, &limits);
+    return limits;
+}
+
+/* What the config says goes before the catalogue, number by number. */
+static struct model_limits own_limits(const struct config_model *config, const struct snapshot_model *model)
+{
+    struct model_limits limits = snapshot_catalogue_limits(model->provider, model->upstream_name);
+    if (config->limits.context > 0) {
+        limits.context = config->limits.context;
+        limits.is_context_rough = false;
+    }
+    if (config->limits.max_output > 0)
+        limits.max_output = config->limits.max_output;
+    limits.default_output_tokens = config->limits.default_output_tokens;
+    limits.image_tokens = config->limits.image_tokens;
+    return limits;
+}
+
 static void build_models(struct build *build)
 {
     struct snapshot *snapshot = build->snapshot;
@@ -220,6 +253,7 @@ static void build_models(struct build *build)
         model->upstream_name = slice_text(config->items[i].upstream);
         model->price = config->items[i].has_price ? own_price(build, &config->items[i])
                                                   : snapshot_catalogue_price(model->provider, model->upstream_name);
+        model->limits = own_limits(&config->items[i], model);
         (void)table_put(&snapshot->model_table, model->name, model);
     }
     if (!config->is_set && snapshot->provider_count == 1) {
@@ -258,6 +292,9 @@ static void build_accounts(struct build *build)
         account->parent = parent;
         account->models = from->models.is_set ? &from->models : parent ? parent->models : NULL;
         account->purposes = from->purposes.is_set ? &from->purposes : parent ? parent->purposes : NULL;
+        account->default_output_tokens = from->default_output_tokens > 0 ? from->default_output_tokens
+                                         : parent                        ? parent->default_output_tokens
+                                                                         : 0;
         account->requires_purpose = from->require_purpose || (parent && parent->requires_purpose);
         account->is_disabled = from->disabled || (parent && parent->is_disabled);
         (void)table_put(&snapshot->account_table, account->path, account);

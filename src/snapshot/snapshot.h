@@ -17,6 +17,7 @@ struct snapshot_account {
     const struct snapshot_account *parent;
     const struct config_list *models, *purposes; /* effective: its own or the nearest above; NULL: any */
     bool requires_purpose, is_disabled;          /* its own or one above */
+    uint64_t default_output_tokens;              /* its own or the nearest above; 0: none */
 };
 
 struct snapshot_purpose {
@@ -32,6 +33,7 @@ struct snapshot_provider {
     struct slice header_lines; /* Host, User-Agent, the credential and the provider's own */
     struct slice dedicated_to; /* account path; empty: nobody's */
     struct slice catalogue;    /* its name in the price catalogue; empty: unknown there */
+    enum wire_cap_field output_cap_field;
 };
 
 struct snapshot_model {
@@ -39,7 +41,8 @@ struct snapshot_model {
     const struct snapshot_provider *provider;
     struct slice upstream_name;
     const struct price *price; /* NULL: unpriced */
-    bool passes_name;          /* every name: upstream_name and price are the request's matter */
+    struct model_limits limits;
+    bool passes_name; /* every name: upstream_name, price and limits are the request's matter */
 };
 
 struct snapshot {
@@ -83,5 +86,7 @@ bool snapshot_is_dedicated(const struct snapshot_provider *provider, struct slic
 const struct snapshot_provider *snapshot_dedicated_provider(const struct snapshot *snapshot, struct slice account_path);
 /* The price of a model that a provider serves under this name; NULL: not known. Slow: cache it. */
 const struct price *snapshot_catalogue_price(const struct snapshot_provider *provider, struct slice upstream_name);
+/* Its limits, as far as the catalogue knows them. Slow: cache them. */
+struct model_limits snapshot_catalogue_limits(const struct snapshot_provider *provider, struct slice upstream_name);
 
 #endif

@@ -45,6 +45,12 @@ struct wire_event {
     bool is_end; /* the last event of a whole stream */
 };
 
+/* Which field of a chat bounds its answer at a provider. */
+enum wire_cap_field {
+    WIRE_CAP_MAX_COMPLETION_TOKENS, /* both, and models that reason take only this one */
+    WIRE_CAP_MAX_TOKENS,            /* nothing else is sure to be heeded */
+};
+
 struct wire_edits {
     struct slice model; /* the upstream's name for the model */
     bool asks_usage;    /* splice in that the stream reports usage, where the client did not ask */
