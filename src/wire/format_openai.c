@@ -194,6 +194,16 @@ static void edit_form(const struct wire_words *words, struct slice body, struct 
     *ret_count = count;
 }
 
+/* A null is there too, and a second member of the name would make the body unreadable. */
+static void edit_store(const struct wire_words *words, struct json_edit *edit)
+{
+    const struct json_node *root = json_root(words->document), *store = json_member(words->document, root, "store");
+    if (store)
+        json_edit_replace(edit, store, SLICE("false"));
+    else
+        json_edit_add(edit, root, SLICE("store"), SLICE("false"));
+}
+
 static bool edit_body(const struct endpoint *endpoint, const struct wire_words *words, struct slice body,
                       const struct wire_edits *edits, struct arena *arena, struct slice **ret_pieces, size_t *ret_count)
 {
@@ -210,7 +220,7 @@ static bool edit_body(const struct endpoint *endpoint, const struct wire_words *
     if (edits->asks_usage)
         edit_stream_usage(words, &edit);
     if (edits->forbids_store)
-        json_edit_add(&edit, json_root(words->document), SLICE("store"), SLICE("false"));
+        edit_store(words, &edit);
     json_edit_pieces(&edit, arena, ret_pieces, ret_count);
     return true;
 }
