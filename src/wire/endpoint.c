@@ -65,6 +65,7 @@ static const struct endpoint exact_rows[] = {
       .name = "chat.completions",
       .capability = "chat",
       .cost = FUNCTION,
+      .bound = ENDPOINT_BOUND_CHAT,
       .state = ENDPOINT_MAY_CREATE,
       .body = ENDPOINT_JSON,
       .model = ENDPOINT_MODEL_REQUIRED,
@@ -75,6 +76,7 @@ static const struct endpoint exact_rows[] = {
       .name = "completions",
       .capability = "completions",
       .cost = FUNCTION,
+      .bound = ENDPOINT_BOUND_COMPLETIONS,
       .body = ENDPOINT_JSON,
       .model = ENDPOINT_MODEL_REQUIRED,
       .may_stream = true,
@@ -87,6 +89,7 @@ static const struct endpoint exact_rows[] = {
       .name = "embeddings",
       .capability = "embeddings",
       .cost = FUNCTION,
+      .bound = ENDPOINT_BOUND_EMBEDDINGS,
       .body = ENDPOINT_JSON,
       .model = ENDPOINT_MODEL_REQUIRED },
     RESOURCE("/v1/evals", GET_, "evals.list", "evals", FREE, READS, ENDPOINT_NO_BODY),
@@ -139,6 +142,7 @@ static const struct endpoint exact_rows[] = {
       .name = "responses",
       .capability = "responses",
       .cost = FUNCTION,
+      .bound = ENDPOINT_BOUND_RESPONSES,
       .state = ENDPOINT_MAY_CREATE,
       .body = ENDPOINT_JSON,
       .model = ENDPOINT_MODEL_REQUIRED,
@@ -382,16 +386,16 @@ bool endpoint_is_capability(struct slice name)
 void endpoint_print_reference(struct buffer *ret_page)
 {
     static const char *const costs[] = { "free", "function", "unbounded" };
+    static const char *const bounds[] = { "-", "chat", "completions", "embeddings", "responses" };
     static const char *const states[] = { "none", "by the body", "creates", "reads" };
     static const char *const models[] = { "-", "required", "default" };
     const struct endpoint *row;
-    buffer_append_text(
-        ret_page,
-        "| path | methods | name | capability | cost | state | model | answered by |\n|---|---|---|---|---|---|---|---|\n");
+    buffer_append_text(ret_page, "| path | methods | name | capability | cost | bounded as | state | model | answered by "
+                                 "|\n|---|---|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; (row = endpoint_row(i)); i++) {
         static const char *const answers[] = { "provider", "airgate", "airgate", "nobody: refused" };
-        buffer_print(ret_page, "| `%s` | %s | `%s` | %s | %s | %s | %s%s%s | %s |\n", row->path, row->methods, row->name,
-                     row->capability, costs[row->cost], states[row->state], models[row->model], row->default_model ? " " : "",
-                     row->default_model ? row->default_model : "", answers[row->answer]);
+        buffer_print(ret_page, "| `%s` | %s | `%s` | %s | %s | %s | %s | %s%s%s | %s |\n", row->path, row->methods, row->name,
+                     row->capability, costs[row->cost], bounds[row->bound], states[row->state], models[row->model],
+                     row->default_model ? " " : "", row->default_model ? row->default_model : "", answers[row->answer]);
     }
 }

@@ -14,6 +14,15 @@ enum endpoint_cost {
     ENDPOINT_UNBOUNDED, /* billed, and nothing in the request bounds it (batches, fine-tuning, hosted tools) */
 };
 
+/* The function that bounds the cost of an ENDPOINT_FUNCTION: what the format's read_bound takes into account. */
+enum endpoint_bound {
+    ENDPOINT_BOUND_NONE, /* no function is known, or the row needs none: under a hard usd limit only free rows pass without one */
+    ENDPOINT_BOUND_CHAT,
+    ENDPOINT_BOUND_COMPLETIONS,
+    ENDPOINT_BOUND_EMBEDDINGS,
+    ENDPOINT_BOUND_RESPONSES,
+};
+
 enum endpoint_state {
     ENDPOINT_STATELESS,
     ENDPOINT_MAY_CREATE, /* stores only when the request says so: wire decides from the body */
@@ -43,6 +52,7 @@ struct endpoint {
     const char *capability; /* what a key must have: "chat" */
     enum endpoint_answer answer;
     enum endpoint_cost cost;
+    enum endpoint_bound bound;
     enum endpoint_state state;
     enum endpoint_body body;
     enum endpoint_model model;

@@ -4,9 +4,11 @@
  * are subtracted so that every token is counted once. A provider whose details are larger than its totals is not believed: then the
  * totals count as plain text.
  *
+ * The largest cost of a request is read in bound_openai.c.
+ *
  * Sources: OpenAI API reference and the types of the official SDK (chat.completions, responses, images, audio). */
 #include "json/writer.h"
-#include "wire/wire.h"
+#include "wire/bound_openai.h"
 
 enum { MODEL_MOST_BYTES = 256, USER_MOST_BYTES = 512 };
 
@@ -207,7 +209,6 @@ static void edit_store(const struct wire_words *words, struct json_edit *edit)
 static bool edit_body(const struct endpoint *endpoint, const struct wire_words *words, struct slice body,
                       const struct wire_edits *edits, struct arena *arena, struct slice **ret_pieces, size_t *ret_count)
 {
-    (void)endpoint;
     if (!words->document) {
         *ret_pieces = arena_allocate(arena, 3 * sizeof(**ret_pieces));
         struct slice model = words->form_boundary.length > 0 ? edits->model : SLICE("");
@@ -221,6 +222,7 @@ static bool edit_body(const struct endpoint *endpoint, const struct wire_words *
         edit_stream_usage(words, &edit);
     if (edits->forbids_store)
         edit_store(words, &edit);
+    openai_edit_output_cap(endpoint, words, edits, arena, &edit);
     json_edit_pieces(&edit, arena, ret_pieces, ret_count);
     return true;
 }
@@ -455,6 +457,7 @@ static void read_error(struct slice body, struct arena *arena, struct slice *ret
 const struct wire_format wire_format_openai = {
     .name = "openai",
     .read_words = read_words,
+    .read_bound = openai_read_bound,
     .edit_body = edit_body,
     .read_usage = read_usage,
     .read_event = read_event,

@@ -12,6 +12,7 @@
 #include "domain/usage.h"
 #include "json/edit.h"
 #include "json/reader.h"
+#include "wire/bound.h"
 #include "wire/endpoint.h"
 
 /* What a request's body says of itself. */
@@ -55,6 +56,10 @@ struct wire_edits {
     struct slice model; /* the upstream's name for the model */
     bool asks_usage;    /* splice in that the stream reports usage, where the client did not ask */
     bool forbids_store; /* splice in that nothing is to be kept, where nothing is said */
+    /* Most tokens of each choice of an answer; 0: as the client wants. Larger caps of the client are lowered to it; where the
+     * client named none in a field that the provider is sure to heed, one is added. */
+    uint64_t output_cap;
+    enum wire_cap_field output_cap_field; /* the provider's */
 };
 
 struct wire_failure {
@@ -68,6 +73,11 @@ struct wire_format {
     const char *name;
     bool (*read_words)(const struct endpoint *endpoint, struct slice body, struct arena *arena, struct wire_words *ret_words,
                        struct wire_problem *ret_problem);
+    /* What the body says of the largest cost; body_length: of the whole body. False: a field that must be known for it (a cap, a
+     * number of choices) is no whole number in its range; such bodies are refused here only, when somebody needs the bound. An
+     * endpoint without a function (ENDPOINT_BOUND_NONE) is unbounded. */
+    bool (*read_bound)(const struct endpoint *endpoint, const struct wire_words *words, size_t body_length, struct arena *arena,
+                       struct wire_bound *ret_bound, struct wire_problem *ret_problem);
     /* The body's pieces with the edits spliced in, in the arena. False: no room. */
     bool (*edit_body)(const struct endpoint *endpoint, const struct wire_words *words, struct slice body,
                       const struct wire_edits *edits, struct arena *arena, struct slice **ret_pieces, size_t *ret_count);

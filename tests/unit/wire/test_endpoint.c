@@ -63,6 +63,8 @@ static void test_rows_are_sound(void **state)
             fail_msg("%s: a model, but no body to name it", row->path);
         if (row->answer == ENDPOINT_UPSTREAM && row->capability[0] == '\0')
             fail_msg("%s: no capability guards it", row->path);
+        if (row->bound != ENDPOINT_BOUND_NONE && (row->cost != ENDPOINT_FUNCTION || row->body != ENDPOINT_JSON))
+            fail_msg("%s: bounded, though nothing is to be bounded or no JSON says how", row->path);
         if (row->cost == ENDPOINT_FUNCTION && row->model == ENDPOINT_NO_MODEL)
             fail_msg("%s: a cost by function needs a model", row->path);
     }
