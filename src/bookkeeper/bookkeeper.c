@@ -294,10 +294,13 @@ static void trim_if_due(struct bookkeeper *bookkeeper)
     if (now_ms - bookkeeper->last_trim_ms < TRIM_EVERY_MS)
         return;
     size_t removed = 0;
-    int64_t oldest_ns = settings->keep_ms > 0 ? clock_wall_ns() - settings->keep_ms * 1000000 : 0;
-    if (store_trim(bookkeeper->store, oldest_ns, settings->keep_bytes, TRIM_MOST, &removed) != STORE_OK)
+    bool more_days = false;
+    int64_t wall_ns = clock_wall_ns();
+    if (store_trim(bookkeeper->store, wall_ns, settings->keep_ms * 1000000, settings->keep_bytes, TRIM_MOST, &removed) !=
+            STORE_OK ||
+        store_roll_up(bookkeeper->store, wall_ns, &more_days) != STORE_OK)
         LOG_WARN("trim_failed", log_text("problem", store_error(bookkeeper->store)));
-    if (removed < TRIM_MOST)
+    if (removed < TRIM_MOST && !more_days)
         bookkeeper->last_trim_ms = now_ms;
     atomic_store(&bookkeeper->store_bytes, store_bytes(bookkeeper->store));
     if (removed > 0)
