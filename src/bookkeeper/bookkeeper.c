@@ -256,32 +256,39 @@ void bookkeeper_post(struct bookkeeper *bookkeeper, bookkeeper_run run, void *ar
     pthread_mutex_unlock(&bookkeeper->mutex);
 }
 
+/* All that wait, in the order in which they came. */
 static struct asked *take_asked(struct bookkeeper *bookkeeper)
 {
     pthread_mutex_lock(&bookkeeper->mutex);
     struct asked *asked = bookkeeper->first_asked;
-    if (asked) {
-        bookkeeper->first_asked = asked->next;
-        if (!asked->next)
-            bookkeeper->last_asked = &bookkeeper->first_asked;
-    }
+    bookkeeper->first_asked = NULL;
+    bookkeeper->last_asked = &bookkeeper->first_asked;
     pthread_mutex_unlock(&bookkeeper->mutex);
     return asked;
 }
 
+static void run_one(struct bookkeeper *bookkeeper, struct asked *asked)
+{
+    asked->run(bookkeeper->store, asked->argument);
+    if (!asked->done) {
+        free(asked);
+        return;
+    }
+    pthread_mutex_lock(&bookkeeper->mutex);
+    *asked->done = true;
+    pthread_cond_broadcast(&bookkeeper->done);
+    pthread_mutex_unlock(&bookkeeper->mutex);
+}
+
+/* A question sees what was answered before it was asked; those that wait together need one fold. */
 static void run_asked(struct bookkeeper *bookkeeper)
 {
-    for (struct asked *asked = take_asked(bookkeeper); asked; asked = take_asked(bookkeeper)) {
-        (void)fold_what_is_there(bookkeeper); /* a question sees what was answered before it was asked */
-        asked->run(bookkeeper->store, asked->argument);
-        if (!asked->done) {
-            free(asked);
-            continue;
+    for (struct asked *asked; (asked = take_asked(bookkeeper));) {
+        (void)fold_what_is_there(bookkeeper);
+        for (struct asked *next; asked; asked = next) {
+            next = asked->next; /* who waits may be gone once it has run */
+            run_one(bookkeeper, asked);
         }
-        pthread_mutex_lock(&bookkeeper->mutex);
-        *asked->done = true;
-        pthread_cond_broadcast(&bookkeeper->done);
-        pthread_mutex_unlock(&bookkeeper->mutex);
     }
 }
 
