@@ -9,6 +9,8 @@
 
 enum { MEMORY_MOST = 64 << 20, LIST_DEFAULT = 20, LIST_MOST = 100000, NAME_MOST = 100, ROTATION_GRACE_MS = 24 * 3600 * 1000 };
 
+#define DURATION_MOST_MS (INT64_C(100) * 366 * 86400000) /* a hundred years: what nanoseconds can hold with the present time */
+
 struct call {
     const struct command_target *target;
     struct arena arena;
@@ -79,7 +81,7 @@ static bool read_time(struct call *call, const char *name, bool ago, int64_t *re
         return false;
     if (text.length == 0 || clock_parse(text, ret_wall_ns))
         return true;
-    if (clock_parse_duration(text, &duration_ms) && duration_ms <= INT64_C(100) * 366 * 86400000) {
+    if (clock_parse_duration(text, &duration_ms) && duration_ms <= DURATION_MOST_MS) {
         *ret_wall_ns = clock_wall_ns() + (ago ? -duration_ms : duration_ms) * 1000000;
         return true;
     }
@@ -245,7 +247,7 @@ static bool key_rotate(struct call *call)
     char secret[SECRET_TEXT_BYTES];
     if (!find_key(call, &key) || !read_text(call, "grace", false, 32, &grace))
         return false;
-    if (grace.length > 0 && !clock_parse_duration(grace, &grace_ms))
+    if (grace.length > 0 && (!clock_parse_duration(grace, &grace_ms) || grace_ms > DURATION_MOST_MS))
         return fail(call, SLICE("`grace` must be a duration such as 24h, or 0"));
     if (key.revoked_ns != 0)
         return fail(call, SLICE("the key is revoked; make a new one"));

@@ -1,6 +1,7 @@
 /* Finds the command (up to two words), reads its options in any order ("--name value", "--name=value", "--" ends them), runs it. */
 #include "cli/cli.h"
 
+#include "config/field.h"
 #include "generated/cli_groups.h"
 
 #include <errno.h>
@@ -166,6 +167,43 @@ static int read_invocation(struct cli_invocation *invocation, int count, char **
     return CLI_OK;
 }
 
+static const char *next_command(void *owner, size_t index)
+{
+    const struct cli_command *command = command_at(index);
+    (void)owner;
+    return command ? command->words : NULL;
+}
+
+/* Says what there is: the commands that begin with the same word, or the nearest one. */
+static int unknown_command(int count, char **arguments)
+{
+    struct buffer text, family;
+    struct slice first = slice_text(arguments[0]);
+    const struct cli_command *command;
+    bool has_second = count > 1 && arguments[1][0] != '-';
+    buffer_init(&text, 1 << 16);
+    buffer_init(&family, 1 << 16);
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        struct slice rest = slice_text(command->words);
+        if (slice_equal(slice_cut(&rest, ' '), first))
+            buffer_print(&family, "%s%s", buffer_length(&family) > 0 ? ", " : "", command->words);
+    }
+    buffer_print(&text, "%s%s%s", arguments[0], has_second ? " " : "", has_second ? arguments[1] : "");
+    struct slice written = buffer_slice(&text);
+    const char *nearest = config_nearest(written, next_command, NULL);
+    if (!nearest)
+        nearest = config_nearest(first, next_command, NULL);
+    if (buffer_length(&family) > 0)
+        (void)cli_misuse("there is no command %.*s; there are %.*s", SLICE_ARGS(written), SLICE_ARGS(buffer_slice(&family)));
+    else if (nearest)
+        (void)cli_misuse("there is no command %.*s; did you mean %s?", SLICE_ARGS(written), nearest);
+    else
+        (void)cli_misuse("there is no command %.*s; see `airgate --help`", SLICE_ARGS(written));
+    buffer_done(&family);
+    buffer_done(&text);
+    return CLI_USAGE;
+}
+
 int cli_run(int argument_count, char **arguments)
 {
     if (argument_count < 2 || strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "help") == 0) {
@@ -177,7 +215,7 @@ int cli_run(int argument_count, char **arguments)
     int words = 0;
     const struct cli_command *command = find_command(argument_count - 1, arguments + 1, &words);
     if (!command)
-        return usage_error(NULL, "there is no command", slice_text(arguments[1]));
+        return unknown_command(argument_count - 1, arguments + 1);
     struct cli_invocation invocation = { .command = command };
     int result = read_invocation(&invocation, argument_count - 1 - words, arguments + 1 + words);
     if (result != CLI_OK)
@@ -190,7 +228,10 @@ int cli_run(int argument_count, char **arguments)
         buffer_done(&page);
         return result;
     }
-    return command->run(&invocation);
+    result = command->run(&invocation);
+    if (fflush(stdout) != 0 && result == CLI_OK)
+        return cli_fail("cannot write to standard output: %s", strerror(errno));
+    return result;
 }
 
 const char *cli_value(const struct cli_invocation *invocation, const char *option, size_t index)
@@ -222,15 +263,29 @@ const char *cli_config_path(const struct cli_invocation *invocation)
     return access("airgate.yaml", F_OK) == 0 ? "airgate.yaml" : NULL;
 }
 
+PRINTF_LIKE(1, 0) static void complain(const char *format, va_list arguments)
+{
+    (void)fputs("airgate: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+}
+
 int cli_fail(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)fputs("airgate: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    complain(format, arguments);
     va_end(arguments);
     return CLI_FAILED;
+}
+
+int cli_misuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    return CLI_USAGE;
 }
 
 int cli_print(struct slice text)

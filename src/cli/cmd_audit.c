@@ -120,7 +120,7 @@ static int run_list(const struct cli_invocation *invocation)
     uint64_t limit;
     const char *text = cli_value(invocation, "limit", 0);
     if (text && !slice_to_uint64(slice_text(text), &limit))
-        return cli_fail("--limit must be a number");
+        return cli_misuse("--limit must be a number");
     buffer_init(&request, REQUEST_MOST_BYTES);
     json_writer_init(&writer, &request);
     json_open_object(&writer);
@@ -157,7 +157,7 @@ static int run_show(const struct cli_invocation *invocation)
 
 /* --- spend --- */
 
-enum { SPEND_NUMBERS = 7 };
+enum { SPEND_NUMBERS = 7, DIMENSIONS_MOST = 8 };
 
 static const char *const spend_numbers[SPEND_NUMBERS] = {
     "requests", "failed", "input", "output", "cost_usd", "unpriced", "unknown"
@@ -169,30 +169,40 @@ static struct slice half_of(struct slice pair, bool second)
     return second ? rest : first;
 }
 
+static const char default_dimensions[] = "account,model";
+
+/* The dimensions asked for, in their order; no row is needed to know them. */
+static size_t read_dimensions(const struct cli_invocation *invocation, struct arena *arena, const char *titles[DIMENSIONS_MOST])
+{
+    size_t count = 0;
+    const char *by;
+    for (size_t i = 0; (by = cli_value(invocation, "by", i)) || i == 0; i++) {
+        struct slice rest = slice_text(by ? by : default_dimensions);
+        while (rest.length > 0 && count < DIMENSIONS_MOST) {
+            struct slice name = slice_trim(slice_cut(&rest, ','));
+            titles[count++] = arena_print(arena, "%.*s", SLICE_ARGS(name)).bytes;
+        }
+        if (!by)
+            break;
+    }
+    return count;
+}
+
 static int show_spend(const struct cli_invocation *invocation, struct control_answer *answer)
 {
     const char *format = cli_is_set(invocation, "json") ? "json" : cli_value(invocation, "format", 0), *titles[TABLE_COLUMNS_MOST];
     bool is_number[TABLE_COLUMNS_MOST] = { false };
-    size_t columns = 0;
-    const struct json_node *rows = control_member(answer, "rows"), *row = json_first(&answer->document, rows);
+    const struct json_node *rows = control_member(answer, "rows");
     if (format && strcmp(format, "json") == 0)
         return control_print_json(answer, rows);
-    /* The dimensions stand before "requests", in the order asked for. */
-    for (const struct json_node *member = json_first(&answer->document, row); member;
-         member = json_next(&answer->document, member)) {
-        struct slice name;
-        if (!json_key(&answer->document, member, &answer->arena, &name) || slice_is(name, "requests") || columns == 8)
-            break;
-        titles[columns++] = arena_copy(&answer->arena, name).bytes;
-    }
-    size_t dimensions = columns;
+    size_t dimensions = read_dimensions(invocation, &answer->arena, titles), columns = dimensions;
     for (size_t i = 0; i < SPEND_NUMBERS; i++) {
         is_number[columns] = true;
         titles[columns++] = spend_numbers[i];
     }
     struct text_table table;
     text_table_init(&table, &answer->arena, titles, is_number, columns);
-    for (; row; row = json_next(&answer->document, row)) {
+    for (const struct json_node *row = json_first(&answer->document, rows); row; row = json_next(&answer->document, row)) {
         struct slice cells[TABLE_COLUMNS_MOST], pair = tokens(answer, row);
         for (size_t i = 0; i < columns; i++)
             cells[i] = control_text(answer, row, titles[i]);
@@ -207,7 +217,7 @@ static int run_spend(const struct cli_invocation *invocation)
 {
     const char *format = cli_value(invocation, "format", 0), *by;
     if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0 && strcmp(format, "csv") != 0)
-        return cli_fail("--format must be table, json or csv");
+        return cli_misuse("--format must be table, json or csv");
     struct buffer request;
     struct json_writer writer;
     buffer_init(&request, REQUEST_MOST_BYTES);
@@ -217,7 +227,7 @@ static int run_spend(const struct cli_invocation *invocation)
     json_write_key(&writer, "by");
     json_open_array(&writer);
     for (size_t i = 0; (by = cli_value(invocation, "by", i)) || i == 0; i++) {
-        struct slice rest = slice_text(by ? by : "account,model");
+        struct slice rest = slice_text(by ? by : default_dimensions);
         while (rest.length > 0)
             json_write_string(&writer, slice_trim(slice_cut(&rest, ',')));
         if (!by)

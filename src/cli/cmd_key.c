@@ -1,4 +1,5 @@
 /* airgate key create, list, show, rotate, revoke. */
+#include "base/clock.h"
 #include "cli/control.h"
 #include "cli/table.h"
 
@@ -26,11 +27,28 @@ static const struct cli_option rotate_options[] = {
 
 /* --- requests --- */
 
+static const char *const lists[] = { "models", "purposes", "capabilities", "addresses" };
+
 static void put_value(const struct cli_invocation *invocation, const char *option, struct json_writer *writer)
 {
     const char *value = cli_value(invocation, option, 0);
     if (value)
         json_put_text(writer, option, value);
+}
+
+/* An empty list would mean anything at all: `--models "$MODELS"` with nothing in it must not widen a key. */
+static bool check_lists(const struct cli_invocation *invocation)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        const char *value;
+        for (size_t j = 0; (value = cli_value(invocation, lists[i], j)); j++) {
+            if (slice_trim(slice_text(value)).length == 0) {
+                (void)cli_misuse("--%s is empty; leave it out to allow any", lists[i]);
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* --models a,b --models c */
@@ -49,7 +67,6 @@ static void put_list(const struct cli_invocation *invocation, const char *option
 
 static void put_create(const struct cli_invocation *invocation, struct json_writer *writer)
 {
-    static const char *const lists[] = { "models", "purposes", "capabilities", "addresses" };
     put_value(invocation, "account", writer);
     put_value(invocation, "name", writer);
     put_value(invocation, "expires", writer);
@@ -93,7 +110,27 @@ static struct slice join(struct control_answer *answer, const struct json_node *
     return joined;
 }
 
-static int show_table(struct control_answer *answer)
+static bool account_exists(const struct config *config, const char *path)
+{
+    for (size_t i = 0; i < config->accounts.count; i++)
+        if (strcmp(config->accounts.items[i].path, path) == 0)
+            return true;
+    return !config->accounts.is_set;
+}
+
+/* What a request with the key would meet first. */
+static struct slice state_of(struct control_answer *answer, const struct config *config, const struct json_node *key)
+{
+    struct slice account = arena_print(&answer->arena, "%.*s", SLICE_ARGS(control_text(answer, key, "account")));
+    int64_t expires_ns = 0;
+    if (control_text(answer, key, "revoked").length > 0)
+        return SLICE("revoked");
+    if (clock_parse(control_text(answer, key, "expires"), &expires_ns) && expires_ns <= clock_wall_ns())
+        return SLICE("expired");
+    return account_exists(config, account.bytes) ? SLICE("active") : SLICE("no such account");
+}
+
+static int show_table(struct control_answer *answer, const struct config *config)
 {
     static const char *const titles[] = { "id", "name", "account", "models", "purposes", "expires", "state" };
     static const bool is_number[ARRAY_LENGTH(titles)] = { false };
@@ -102,15 +139,11 @@ static int show_table(struct control_answer *answer)
     text_table_init(&table, &answer->arena, titles, is_number, ARRAY_LENGTH(titles));
     const struct json_node *keys = control_member(answer, "keys");
     for (const struct json_node *key = json_first(&answer->document, keys); key; key = json_next(&answer->document, key)) {
-        struct slice revoked = control_text(answer, key, "revoked"), expires = control_text(answer, key, "expires");
+        struct slice expires = control_text(answer, key, "expires");
         const struct slice cells[ARRAY_LENGTH(titles)] = {
-            control_text(answer, key, "id"),
-            control_text(answer, key, "name"),
-            control_text(answer, key, "account"),
-            join(answer, key, "models"),
-            join(answer, key, "purposes"),
-            expires.length > 0 ? expires : SLICE("never"),
-            revoked.length > 0 ? SLICE("revoked") : SLICE("active"),
+            control_text(answer, key, "id"), control_text(answer, key, "name"), control_text(answer, key, "account"),
+            join(answer, key, "models"),     join(answer, key, "purposes"),     expires.length > 0 ? expires : SLICE("never"),
+            state_of(answer, config, key),
         };
         text_table_add(&table, cells);
     }
@@ -121,38 +154,34 @@ static int show_table(struct control_answer *answer)
     return result;
 }
 
-static int show_secret(struct control_answer *answer)
+static int show_secret(struct control_answer *answer, const struct config *config)
 {
+    (void)config;
     const struct json_node *key = json_root(&answer->document);
     struct slice line = arena_print(
         &answer->arena,
         "key      %.*s\naccount  %.*s\nname     %.*s\nsecret   %.*s\n\nThe secret is shown this once; only its digest is kept.\n",
         SLICE_ARGS(control_text(answer, key, "id")), SLICE_ARGS(control_text(answer, key, "account")),
-        SLICE_ARGS(control_text(answer, key, "name")), SLICE_ARGS(control_text(answer, json_root(&answer->document), "secret")));
+        SLICE_ARGS(table_printable(&answer->arena, control_text(answer, key, "name"))),
+        SLICE_ARGS(control_text(answer, json_root(&answer->document), "secret")));
     return cli_print(line);
 }
 
-static int show_json(struct control_answer *answer)
+static int show_json(struct control_answer *answer, const struct config *config)
 {
+    (void)config;
     return control_print_json(answer, NULL);
 }
 
-static int show_revoked(struct control_answer *answer)
+static int show_revoked(struct control_answer *answer, const struct config *config)
 {
+    (void)config;
     const struct json_node *key = json_root(&answer->document);
     return cli_print(arena_print(&answer->arena, "%.*s is revoked since %.*s\n", SLICE_ARGS(control_text(answer, key, "id")),
                                  SLICE_ARGS(control_text(answer, key, "revoked"))));
 }
 
 /* --- running --- */
-
-static bool account_exists(const struct config *config, const char *path)
-{
-    for (size_t i = 0; i < config->accounts.count; i++)
-        if (strcmp(config->accounts.items[i].path, path) == 0)
-            return true;
-    return !config->accounts.is_set;
-}
 
 static const char *next_account(void *owner, size_t index)
 {
@@ -164,10 +193,6 @@ static const char *next_account(void *owner, size_t index)
 static bool check_account(const struct cli_invocation *invocation, struct config *config)
 {
     const char *account = cli_value(invocation, "account", 0);
-    if (!account || !cli_value(invocation, "name", 0)) {
-        (void)cli_fail("a key needs --account and --name");
-        return false;
-    }
     if (account_exists(config, account))
         return true;
     const char *nearest = config_nearest(slice_text(account), next_account, config);
@@ -178,8 +203,12 @@ static bool check_account(const struct cli_invocation *invocation, struct config
 
 static int run(const struct cli_invocation *invocation, const char *command,
                void (*put)(const struct cli_invocation *invocation, struct json_writer *writer),
-               int (*show)(struct control_answer *answer), bool creates)
+               int (*show)(struct control_answer *answer, const struct config *config), bool creates)
 {
+    if (creates && (!cli_value(invocation, "account", 0) || !cli_value(invocation, "name", 0)))
+        return cli_misuse("a key needs --account and --name");
+    if (creates && !check_lists(invocation))
+        return CLI_USAGE;
     struct config *config = control_config(invocation);
     if (!config || (creates && !check_account(invocation, config))) {
         config_free(config);
@@ -196,7 +225,7 @@ static int run(const struct cli_invocation *invocation, const char *command,
     json_close_object(&writer);
     int result = CLI_FAILED;
     if (control_run(config, buffer_slice(&request), &answer)) {
-        result = cli_is_set(invocation, "json") ? control_print_json(&answer, NULL) : show(&answer);
+        result = cli_is_set(invocation, "json") ? control_print_json(&answer, NULL) : show(&answer, config);
         control_answer_done(&answer);
     }
     buffer_done(&request);
