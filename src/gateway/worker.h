@@ -38,6 +38,7 @@ struct worker {
     struct secret_digester *digester;
     struct metrics metrics;
     struct table catalogue_prices;      /* upstream names of pass-through models -> const struct price, found once */
+    struct request_ids request_ids;
     struct request *requests;           /* open ones */
     bool is_draining;                   /* no new connections */
     bool is_cutting;                    /* what still runs ends now */
