@@ -57,22 +57,36 @@ static void print_seconds(struct buffer *page, const char *name, const char *hel
                  (unsigned long long)(nanoseconds / 1000000000), (unsigned long long)(nanoseconds % 1000000000));
 }
 
+#define STATISTIC(member) offsetof(struct bookkeeper_statistics, member)
+static const struct {
+    const char *name, *type, *help;
+    size_t offset;
+} bookkeeper_numbers[] = {
+    { "airgate_records_folded_total", "counter", "Records written to the store by this process.", STATISTIC(folded_records) },
+    { "airgate_fold_batches_total", "counter", "Transactions of the bookkeeper.", STATISTIC(batches) },
+    { "airgate_fold_failures_total", "counter", "Transactions that failed and are tried again.", STATISTIC(failed_batches) },
+    { "airgate_records_interrupted_total", "counter", "Requests found open in the journal of a dead process.",
+      STATISTIC(interrupted_records) },
+    { "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down, or with a lost journal.",
+      STATISTIC(lost_entries) },
+    { "airgate_journal_backlog_bytes", "gauge", "Journal bytes that are not in the store yet.", STATISTIC(backlog_bytes) },
+    { "airgate_store_bytes", "gauge", "Content of the store.", STATISTIC(store_bytes) },
+};
+static const char bookkeeper_cpu_name[] = "airgate_bookkeeper_cpu_seconds_total",
+                  bookkeeper_cpu_help[] = "CPU time of the bookkeeper.", process_cpu_name[] = "process_cpu_seconds_total",
+                  process_cpu_help[] = "CPU time of the process.", build_name[] = "airgate_build_info",
+                  build_help[] = "The version.";
+
 static void print_bookkeeper(struct admin *admin, struct buffer *page)
 {
     struct bookkeeper_statistics statistics;
     bookkeeper_statistics(admin->bookkeeper, &statistics);
-    metrics_print_number(page, "airgate_records_folded_total", "counter", "Records written to the store by this process.",
-                         statistics.folded_records);
-    metrics_print_number(page, "airgate_fold_batches_total", "counter", "Transactions of the bookkeeper.", statistics.batches);
-    metrics_print_number(page, "airgate_fold_failures_total", "counter", "Transactions that failed and are tried again.",
-                         statistics.failed_batches);
-    metrics_print_number(page, "airgate_records_interrupted_total", "counter",
-                         "Requests found open in the journal of a dead process.", statistics.interrupted_records);
-    metrics_print_number(page, "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down.",
-                         statistics.lost_entries);
-    metrics_print_number(page, "airgate_journal_backlog_bytes", "gauge", "Journal bytes that are not in the store yet.",
-                         statistics.backlog_bytes);
-    print_seconds(page, "airgate_bookkeeper_cpu_seconds_total", "CPU time of the bookkeeper.", statistics.cpu_ns);
+    for (size_t i = 0; i < ARRAY_LENGTH(bookkeeper_numbers); i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)&statistics + bookkeeper_numbers[i].offset, sizeof(value));
+        metrics_print_number(page, bookkeeper_numbers[i].name, bookkeeper_numbers[i].type, bookkeeper_numbers[i].help, value);
+    }
+    print_seconds(page, bookkeeper_cpu_name, bookkeeper_cpu_help, statistics.cpu_ns);
 }
 
 static uint64_t nanoseconds(struct timeval time)
@@ -84,12 +98,19 @@ static void print_process(struct buffer *page)
 {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0)
-        print_seconds(page, "process_cpu_seconds_total", "CPU time of the process.",
-                      nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime));
-    buffer_append_text(
-        page,
-        "# HELP airgate_build_info The version.\n# TYPE airgate_build_info gauge\nairgate_build_info{version=\"" AIRGATE_VERSION
-        "\"} 1\n");
+        print_seconds(page, process_cpu_name, process_cpu_help, nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime));
+    buffer_print(page, "# HELP %s %s\n# TYPE %s gauge\n%s{version=\"" AIRGATE_VERSION "\"} 1\n", build_name, build_help, build_name,
+                 build_name);
+}
+
+void admin_print_metrics_reference(struct buffer *ret_page)
+{
+    metrics_print_reference(ret_page);
+    for (size_t i = 0; i < ARRAY_LENGTH(bookkeeper_numbers); i++)
+        buffer_print(ret_page, "| `%s` | %s | %s |\n", bookkeeper_numbers[i].name, bookkeeper_numbers[i].type,
+                     bookkeeper_numbers[i].help);
+    buffer_print(ret_page, "| `%s` | counter | %s |\n| `%s` | counter | %s |\n| `%s` | gauge | %s |\n", bookkeeper_cpu_name,
+                 bookkeeper_cpu_help, process_cpu_name, process_cpu_help, build_name, build_help);
 }
 
 static void show_metrics(struct admin *admin, struct exchange *exchange)

@@ -20,6 +20,9 @@ void admin_set_draining(struct admin *admin);
 /* Ends the thread. NULL is allowed. */
 void admin_stop(struct admin *admin);
 
+/* All that /metrics serves, in Markdown. */
+void admin_print_metrics_reference(struct buffer *ret_page);
+
 /* Path of the control socket; false when data_dir is too long for one. */
 bool MUST admin_socket_path(const char *data_dir, char *ret_path, size_t size);
 

@@ -1,10 +1,10 @@
 /* airgate backup, restore, reference. */
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "bookkeeper/lock.h"
 #include "bookkeeper/recover.h"
 #include "cli/control.h"
 #include "config/config.h"
-#include "gateway/metrics.h"
 #include "store/store.h"
 #include "wire/endpoint.h"
 
@@ -150,7 +150,7 @@ static const struct {
       "and the metrics.\n\n",
       failure_print_reference },
     { "endpoints", "# Endpoints\n\nWhat stands in no row is answered with 404.\n\n", endpoint_print_reference },
-    { "metrics", "# Metrics\n\nServed at `/metrics` on the admin listener.\n\n", metrics_print_reference },
+    { "metrics", "# Metrics\n\nServed at `/metrics` on the admin listener.\n\n", admin_print_metrics_reference },
     { "cli", "# Commands\n\nEvery command takes `--config FILE` and `--help`.\n\n", cli_print_reference },
 };
 
