@@ -1,35 +1,28 @@
-/* An HTTP server like the workers', on a loop of its own, with two kinds of listeners: the admin addresses, which answer GET only
- * and change nothing, and the control socket, which takes commands. The control socket is told apart by its listener's server:
- * there are two servers on the one loop. */
+/* An HTTP server like the workers', on a loop of its own. The admin addresses answer GET only and change nothing; the control
+ * socket has a server of its own on the same loop (control.c). */
 #include "admin/admin.h"
 
+#include "admin/control.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "bookkeeper/command.h"
-#include "json/writer.h"
-#include "net/server.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { PAGE_MOST_BYTES = 512 << 20, COMMAND_MOST_BYTES = 1 << 20, ADDRESSES_MOST = 16 };
+enum { PAGE_MOST_BYTES = 512 << 20, ADDRESSES_MOST = 16 };
 
 struct admin {
     const struct config *config;
     struct bookkeeper *bookkeeper;
     struct gateway *gateway;
     struct loop *loop;
-    struct server *pages, *control;
+    struct server *pages;
+    struct control *control;
     pthread_t thread;
     char addresses[ADDRESSES_MOST][128];
     size_t address_count;
-    char socket_path[108];
     _Atomic bool is_draining;
 };
 
@@ -70,10 +63,11 @@ static const struct {
       offsetof(struct bookkeeper_statistics, failed_batches) },
     { "airgate_records_interrupted_total", "counter", "Requests found open in the journal of a dead process.",
       offsetof(struct bookkeeper_statistics, interrupted_records) },
-    { "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down.",
+    { "airgate_journal_entries_lost_total", "counter", "Entries missing after the machine went down, or with a lost journal.",
       offsetof(struct bookkeeper_statistics, lost_entries) },
     { "airgate_journal_backlog_bytes", "gauge", "Journal bytes that are not in the store yet.",
       offsetof(struct bookkeeper_statistics, backlog_bytes) },
+    { "airgate_store_bytes", "gauge", "Content of the store.", offsetof(struct bookkeeper_statistics, store_bytes) },
 };
 
 /* The rest, each printed in its own way. */
@@ -192,63 +186,9 @@ static void on_nothing(void *owner, struct exchange *exchange)
     (void)exchange;
 }
 
-/* --- commands --- */
-
-static void keys_changed(void *owner)
-{
-    bookkeeper_keys_changed(owner);
-}
-
-struct command {
-    struct admin *admin;
-    struct slice request;
-    struct buffer answer;
-};
-
-/* Bookkeeper's thread. */
-static void run_command(struct store *store, void *argument)
-{
-    struct command *command = argument;
-    const struct command_target target = { .store = store, .keys_changed = keys_changed, .owner = command->admin->bookkeeper };
-    command_run(&target, command->request, &command->answer);
-}
-
-static void on_command_request(void *owner, struct exchange *exchange)
-{
-    (void)owner;
-    if (exchange_request(exchange)->method == HTTP_POST) {
-        exchange_collect_body(exchange, COMMAND_MOST_BYTES);
-        return;
-    }
-    answer(exchange, 405, "text/plain", SLICE("commands are posted\n"));
-    exchange_release(exchange);
-}
-
-static void on_command_body(void *owner, struct exchange *exchange, struct slice bytes, bool complete)
-{
-    struct command command = { .admin = owner, .request = bytes };
-    if (!complete)
-        return;
-    buffer_init(&command.answer, PAGE_MOST_BYTES);
-    bookkeeper_call(command.admin->bookkeeper, run_command, &command);
-    answer(exchange, 200, "application/json", buffer_slice(&command.answer));
-    buffer_done(&command.answer);
-    exchange_release(exchange);
-}
-
-static void on_command_gone(void *owner, struct exchange *exchange)
-{
-    (void)owner;
-    exchange_release(exchange);
-}
-
 static const struct server_callbacks page_callbacks = {
     .on_request = on_page_request, .on_body = on_unused_body, .on_drained = on_nothing, .on_gone = on_nothing
 };
-static const struct server_callbacks command_callbacks = {
-    .on_request = on_command_request, .on_body = on_command_body, .on_drained = on_nothing, .on_gone = on_command_gone
-};
-
 /* --- starting --- */
 
 bool admin_socket_path(const char *data_dir, char *ret_path, size_t size)
@@ -283,23 +223,6 @@ static bool open_pages(struct admin *admin, char *ret_error)
     return true;
 }
 
-static bool open_control(struct admin *admin, char *ret_error)
-{
-    char address[128], problem[256] = "";
-    if (!admin_socket_path(admin->config->data_dir, admin->socket_path, sizeof(admin->socket_path)))
-        return fail(ret_error, admin->config->data_dir, "the path is too long for a UNIX socket");
-    (void)unlink(admin->socket_path); /* of a dead process: the lock is ours */
-    (void)snprintf(address, sizeof(address), "unix:%s", admin->socket_path);
-    mode_t before = umask(0177);
-    int descriptor = listener_open(address, false, 16, problem, sizeof(problem));
-    (void)umask(before);
-    if (descriptor < 0)
-        return fail(ret_error, address, problem);
-    const struct listener_settings settings = { .address = address };
-    server_listen(admin->control, descriptor, &settings);
-    return true;
-}
-
 static void *run_thread(void *argument)
 {
     struct admin *admin = argument;
@@ -310,11 +233,9 @@ static void *run_thread(void *argument)
 
 static void free_all(struct admin *admin)
 {
+    control_free(admin->control);
     server_free(admin->pages);
-    server_free(admin->control);
     loop_free(admin->loop);
-    if (admin->socket_path[0])
-        (void)unlink(admin->socket_path);
     free(admin);
 }
 
@@ -327,8 +248,9 @@ struct admin *admin_start(const struct config *config, struct bookkeeper *bookke
     limits.connections = 256;
     admin->loop = loop_new();
     admin->pages = server_new(admin->loop, &limits, &page_callbacks, admin);
-    admin->control = server_new(admin->loop, &limits, &command_callbacks, admin);
-    if (!open_pages(admin, ret_error) || !open_control(admin, ret_error)) {
+    if (open_pages(admin, ret_error))
+        admin->control = control_start(admin->loop, &limits, config->data_dir, bookkeeper, ret_error);
+    if (!admin->control) {
         free_all(admin);
         return NULL;
     }
@@ -351,6 +273,7 @@ void admin_stop(struct admin *admin)
 {
     if (!admin)
         return;
+    control_stop(admin->control);
     loop_stop(admin->loop);
     (void)pthread_join(admin->thread, NULL);
     free_all(admin);

@@ -1,5 +1,6 @@
 /* The admin thread: /livez, /readyz, /metrics and a few words on the admin listener, and data_dir/control.sock, the CLI's way into
- * a running gateway (mode 0600: the files decide who may use it). One loop of its own; never on the way of a request. */
+ * a running gateway (mode 0600; the caller's user id is checked besides). One loop of its own; never on the way of a request, and
+ * never held up by a command. */
 #ifndef AIRGATE_ADMIN_ADMIN_H
 #define AIRGATE_ADMIN_ADMIN_H
 

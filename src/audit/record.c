@@ -25,6 +25,12 @@ void request_id_new(int64_t wall_ns, uint8_t ret_id[REQUEST_ID_BYTES])
     memcpy(ret_id + 6, random, 10);
 }
 
+void request_id_next(struct request_ids *ids, int64_t wall_ns, uint8_t ret_id[REQUEST_ID_BYTES])
+{
+    ids->latest_ns = wall_ns > ids->latest_ns ? wall_ns : ids->latest_ns;
+    request_id_new(ids->latest_ns, ret_id);
+}
+
 void request_id_format(const uint8_t id[REQUEST_ID_BYTES], char ret_text[REQUEST_ID_TEXT_BYTES])
 {
     memcpy(ret_text, id_prefix.bytes, id_prefix.length);

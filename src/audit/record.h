@@ -26,6 +26,11 @@ enum {
 
 /* Ids sort by time: 48 bits of milliseconds since 1970, 80 random bits. Text: "req_" and Crockford's base 32 in lower case. */
 void request_id_new(int64_t wall_ns, uint8_t ret_id[REQUEST_ID_BYTES]);
+/* The same for one source of ids, which never sort before those that it made earlier: also when the clock steps back. */
+struct request_ids {
+    int64_t latest_ns;
+};
+void request_id_next(struct request_ids *ids, int64_t wall_ns, uint8_t ret_id[REQUEST_ID_BYTES]);
 void request_id_format(const uint8_t id[REQUEST_ID_BYTES], char ret_text[REQUEST_ID_TEXT_BYTES]);
 bool MUST request_id_parse(struct slice text, uint8_t ret_id[REQUEST_ID_BYTES]);
 int64_t request_id_wall_ms(const uint8_t id[REQUEST_ID_BYTES]);

@@ -1,8 +1,11 @@
-/* getrandom(2) for keys; a generator per thread for ids and jitter. */
+/* getrandom(2) for keys, and in larger portions for salts; a generator per thread for ids and jitter. */
 #include "base/random.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
+
+enum { STOCK_BYTES = 4096 };
 
 void random_bytes(void *ret_bytes, size_t length)
 {
@@ -15,6 +18,21 @@ void random_bytes(void *ret_bytes, size_t length)
         at += got;
         length -= (size_t)got;
     }
+}
+
+/* What has been given away does not stay in memory. */
+void random_from_stock(void *ret_bytes, size_t length)
+{
+    static _Thread_local uint8_t stock[STOCK_BYTES];
+    static _Thread_local size_t left;
+    invariant(length <= RANDOM_STOCK_MOST);
+    if (left < length) {
+        random_bytes(stock, sizeof(stock));
+        left = sizeof(stock);
+    }
+    left -= length;
+    memcpy(ret_bytes, stock + left, length);
+    explicit_bzero(stock + left, length);
 }
 
 static uint64_t rotate(uint64_t value, int by)

@@ -6,8 +6,11 @@
 
 /* Ends the process when the kernel gives none: nothing may run with guessable keys. */
 void random_bytes(void *ret_bytes, size_t length);
-/* Cheap and unpredictable enough for ids and jitter, not for keys: xoshiro256** (Blackman, Vigna) seeded from the kernel, one state
- * per thread. */
+/* As good, from a stock per thread: one system call for some hundred salts. At most RANDOM_STOCK_MOST bytes. */
+enum { RANDOM_STOCK_MOST = 64 };
+void random_from_stock(void *ret_bytes, size_t length);
+/* Cheap and different enough for ids and jitter, never for what must not be guessed: who sees some of it can compute the rest,
+ * before and after. xoshiro256** (Blackman, Vigna) seeded from the kernel, one state per thread. */
 uint64_t random_quick(void);
 
 #endif

@@ -256,32 +256,39 @@ void bookkeeper_post(struct bookkeeper *bookkeeper, bookkeeper_run run, void *ar
     pthread_mutex_unlock(&bookkeeper->mutex);
 }
 
+/* All that wait, in the order in which they came. */
 static struct asked *take_asked(struct bookkeeper *bookkeeper)
 {
     pthread_mutex_lock(&bookkeeper->mutex);
     struct asked *asked = bookkeeper->first_asked;
-    if (asked) {
-        bookkeeper->first_asked = asked->next;
-        if (!asked->next)
-            bookkeeper->last_asked = &bookkeeper->first_asked;
-    }
+    bookkeeper->first_asked = NULL;
+    bookkeeper->last_asked = &bookkeeper->first_asked;
     pthread_mutex_unlock(&bookkeeper->mutex);
     return asked;
 }
 
+static void run_one(struct bookkeeper *bookkeeper, struct asked *asked)
+{
+    asked->run(bookkeeper->store, asked->argument);
+    if (!asked->done) {
+        free(asked);
+        return;
+    }
+    pthread_mutex_lock(&bookkeeper->mutex);
+    *asked->done = true;
+    pthread_cond_broadcast(&bookkeeper->done);
+    pthread_mutex_unlock(&bookkeeper->mutex);
+}
+
+/* A question sees what was answered before it was asked; those that wait together need one fold. */
 static void run_asked(struct bookkeeper *bookkeeper)
 {
-    for (struct asked *asked = take_asked(bookkeeper); asked; asked = take_asked(bookkeeper)) {
-        (void)fold_what_is_there(bookkeeper); /* a question sees what was answered before it was asked */
-        asked->run(bookkeeper->store, asked->argument);
-        if (!asked->done) {
-            free(asked);
-            continue;
+    for (struct asked *asked; (asked = take_asked(bookkeeper));) {
+        (void)fold_what_is_there(bookkeeper);
+        for (struct asked *next; asked; asked = next) {
+            next = asked->next; /* who waits may be gone once it has run */
+            run_one(bookkeeper, asked);
         }
-        pthread_mutex_lock(&bookkeeper->mutex);
-        *asked->done = true;
-        pthread_cond_broadcast(&bookkeeper->done);
-        pthread_mutex_unlock(&bookkeeper->mutex);
     }
 }
 
@@ -294,10 +301,13 @@ static void trim_if_due(struct bookkeeper *bookkeeper)
     if (now_ms - bookkeeper->last_trim_ms < TRIM_EVERY_MS)
         return;
     size_t removed = 0;
-    int64_t oldest_ns = settings->keep_ms > 0 ? clock_wall_ns() - settings->keep_ms * 1000000 : 0;
-    if (store_trim(bookkeeper->store, oldest_ns, settings->keep_bytes, TRIM_MOST, &removed) != STORE_OK)
+    bool more_days = false;
+    int64_t wall_ns = clock_wall_ns();
+    if (store_trim(bookkeeper->store, wall_ns, settings->keep_ms * 1000000, settings->keep_bytes, TRIM_MOST, &removed) !=
+            STORE_OK ||
+        store_roll_up(bookkeeper->store, wall_ns, &more_days) != STORE_OK)
         LOG_WARN("trim_failed", log_text("problem", store_error(bookkeeper->store)));
-    if (removed < TRIM_MOST)
+    if (removed < TRIM_MOST && !more_days)
         bookkeeper->last_trim_ms = now_ms;
     atomic_store(&bookkeeper->store_bytes, store_bytes(bookkeeper->store));
     if (removed > 0)

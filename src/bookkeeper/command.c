@@ -9,6 +9,8 @@
 
 enum { MEMORY_MOST = 64 << 20, LIST_DEFAULT = 20, LIST_MOST = 100000, NAME_MOST = 100, ROTATION_GRACE_MS = 24 * 3600 * 1000 };
 
+#define DURATION_MOST_MS (INT64_C(100) * 366 * 86400000) /* a hundred years: what nanoseconds can hold with the present time */
+
 struct call {
     const struct command_target *target;
     struct arena arena;
@@ -79,7 +81,7 @@ static bool read_time(struct call *call, const char *name, bool ago, int64_t *re
         return false;
     if (text.length == 0 || clock_parse(text, ret_wall_ns))
         return true;
-    if (clock_parse_duration(text, &duration_ms) && duration_ms <= INT64_C(100) * 366 * 86400000) {
+    if (clock_parse_duration(text, &duration_ms) && duration_ms <= DURATION_MOST_MS) {
         *ret_wall_ns = clock_wall_ns() + (ago ? -duration_ms : duration_ms) * 1000000;
         return true;
     }
@@ -245,7 +247,7 @@ static bool key_rotate(struct call *call)
     char secret[SECRET_TEXT_BYTES];
     if (!find_key(call, &key) || !read_text(call, "grace", false, 32, &grace))
         return false;
-    if (grace.length > 0 && !clock_parse_duration(grace, &grace_ms))
+    if (grace.length > 0 && (!clock_parse_duration(grace, &grace_ms) || grace_ms > DURATION_MOST_MS))
         return fail(call, SLICE("`grace` must be a duration such as 24h, or 0"));
     if (key.revoked_ns != 0)
         return fail(call, SLICE("the key is revoked; make a new one"));
@@ -440,18 +442,19 @@ enum { ARGUMENTS_MOST = 8 };
 static const struct command {
     const char *name;
     bool (*run)(struct call *call);
+    bool reads; /* only */
     const char *arguments[ARGUMENTS_MOST];
 } commands[] = {
-    { "key.create", key_create, { "account", "name", "models", "purposes", "capabilities", "addresses", "expires" } },
-    { "key.list", key_list, { NULL } },
-    { "key.show", key_show, { "id" } },
-    { "key.rotate", key_rotate, { "id", "grace" } },
-    { "key.revoke", key_revoke, { "id" } },
-    { "audit.list", audit_list, { "account", "key", "model", "since", "until", "limit", "before" } },
-    { "audit.show", audit_show, { "id" } },
-    { "spend", spend, { "by", "since", "until" } },
-    { "backup", backup, { "path" } },
-    { "status", status, { NULL } },
+    { "key.create", key_create, false, { "account", "name", "models", "purposes", "capabilities", "addresses", "expires" } },
+    { "key.list", key_list, true, { NULL } },
+    { "key.show", key_show, true, { "id" } },
+    { "key.rotate", key_rotate, false, { "id", "grace" } },
+    { "key.revoke", key_revoke, false, { "id" } },
+    { "audit.list", audit_list, true, { "account", "key", "model", "since", "until", "limit", "before" } },
+    { "audit.show", audit_show, true, { "id" } },
+    { "spend", spend, true, { "by", "since", "until" } },
+    { "backup", backup, true, { "path" } },
+    { "status", status, true, { NULL } },
 };
 
 static bool is_argument(const struct command *command, struct slice name)
@@ -484,16 +487,29 @@ static bool check_arguments(struct call *call, const struct command *command)
     return true;
 }
 
-static bool dispatch(struct call *call, struct slice request)
+static const struct command *find_command(struct call *call, struct slice request)
 {
     struct json_error error;
-    if (!json_read(&call->arena, request, NULL, &call->request, &error))
-        return fail(call, arena_print(&call->arena, "the command is no valid JSON: %s", error.message));
+    if (!json_read(&call->arena, request, NULL, &call->request, &error)) {
+        (void)fail(call, arena_print(&call->arena, "the command is no valid JSON: %s", error.message));
+        return NULL;
+    }
     const struct json_node *name = argument(call, "command");
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
         if (json_string_is(&call->request, name, commands[i].name))
-            return check_arguments(call, &commands[i]) && commands[i].run(call);
-    return fail(call, SLICE("there is no such command"));
+            return &commands[i];
+    (void)fail(call, SLICE("there is no such command"));
+    return NULL;
+}
+
+bool command_only_reads(struct slice request)
+{
+    struct call call = { .target = NULL };
+    arena_init(&call.arena, NULL, MEMORY_MOST);
+    const struct command *command = find_command(&call, request);
+    bool reads = command && command->reads;
+    arena_done(&call.arena);
+    return reads;
 }
 
 void command_run(const struct command_target *target, struct slice request, struct buffer *ret_answer)
@@ -503,7 +519,8 @@ void command_run(const struct command_target *target, struct slice request, stru
     json_writer_init(&call.writer, ret_answer);
     json_open_object(&call.writer);
     json_put_bool(&call.writer, "ok", true);
-    bool done = dispatch(&call, request);
+    const struct command *command = find_command(&call, request);
+    bool done = command && check_arguments(&call, command) && command->run(&call);
     if (done)
         json_close_object(&call.writer);
     if (done && ret_answer->overflowed)

@@ -15,6 +15,9 @@ struct command_target {
     void *owner;
 };
 
+/* Whether a request changes nothing in the store, so that it may be run on any connection to it. False also for what is no command.
+ */
+bool command_only_reads(struct slice request);
 void command_run(const struct command_target *target, struct slice request, struct buffer *ret_answer);
 
 #endif

@@ -1,6 +1,7 @@
 /* Finds the command (up to two words), reads its options in any order ("--name value", "--name=value", "--" ends them), runs it. */
 #include "cli/cli.h"
 
+#include "config/field.h"
 #include "generated/cli_groups.h"
 
 #include <errno.h>
@@ -186,6 +187,30 @@ static bool print_group(struct buffer *page, const char *word)
     return any;
 }
 
+static const char *next_command(void *owner, size_t index)
+{
+    const struct cli_command *command = command_at(index);
+    (void)owner;
+    return command ? command->words : NULL;
+}
+
+/* The nearest to both words, else to the first: "keys list", "serv". */
+static void print_nearest(int count, char **arguments)
+{
+    struct buffer written;
+    bool has_second = count > 1 && arguments[1][0] != '-';
+    buffer_init(&written, 1 << 16);
+    buffer_print(&written, "%s%s%s", arguments[0], has_second ? " " : "", has_second ? arguments[1] : "");
+    const char *nearest = config_nearest(buffer_slice(&written), next_command, NULL);
+    if (!nearest)
+        nearest = config_nearest(slice_text(arguments[0]), next_command, NULL);
+    if (nearest)
+        (void)cli_misuse("there is no command %.*s; did you mean %s?", SLICE_ARGS(buffer_slice(&written)), nearest);
+    else
+        (void)usage_error(NULL, "there is no command", slice_text(arguments[0]));
+    buffer_done(&written);
+}
+
 static int run_unknown(int count, char **arguments)
 {
     struct buffer page;
@@ -199,7 +224,7 @@ static int run_unknown(int count, char **arguments)
                           count > 1 ? "there is no such command:" : "this needs a second word:", slice_text(arguments[count > 1]));
         (void)fprintf(stderr, "%.*s", SLICE_ARGS(buffer_slice(&page)));
     } else {
-        (void)usage_error(NULL, "there is no command", slice_text(arguments[0]));
+        print_nearest(count, arguments);
     }
     buffer_done(&page);
     return result;
@@ -229,7 +254,10 @@ int cli_run(int argument_count, char **arguments)
         buffer_done(&page);
         return result;
     }
-    return command->run(&invocation);
+    result = command->run(&invocation);
+    if (fflush(stdout) != 0 && result == CLI_OK)
+        return cli_fail("cannot write to standard output: %s", strerror(errno));
+    return result;
 }
 
 const char *cli_value(const struct cli_invocation *invocation, const char *option, size_t index)
@@ -261,15 +289,29 @@ const char *cli_config_path(const struct cli_invocation *invocation)
     return access("airgate.yaml", F_OK) == 0 ? "airgate.yaml" : NULL;
 }
 
+PRINTF_LIKE(1, 0) static void complain(const char *format, va_list arguments)
+{
+    (void)fputs("airgate: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+}
+
 int cli_fail(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)fputs("airgate: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    complain(format, arguments);
     va_end(arguments);
     return CLI_FAILED;
+}
+
+int cli_misuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    return CLI_USAGE;
 }
 
 int cli_print(struct slice text)

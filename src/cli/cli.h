@@ -44,6 +44,8 @@ const char *cli_config_path(const struct cli_invocation *invocation);
 
 /* A line "airgate: message" on standard error; returns CLI_FAILED. */
 int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same about how the command was called; returns CLI_USAGE. */
+int cli_misuse(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Writes all of it to standard output; CLI_FAILED when that is not possible. */
 int cli_print(struct slice text);
 

@@ -120,7 +120,7 @@ static int run_list(const struct cli_invocation *invocation)
     uint64_t limit;
     const char *text = cli_value(invocation, "limit", 0);
     if (text && !slice_to_uint64(slice_text(text), &limit))
-        return cli_fail("--limit must be a number");
+        return cli_misuse("--limit must be a number");
     buffer_init(&request, REQUEST_MOST_BYTES);
     json_writer_init(&writer, &request);
     json_open_object(&writer);
@@ -219,7 +219,7 @@ static int run_spend(const struct cli_invocation *invocation)
     struct slice names[NAMED_MOST];
     size_t count = read_dimensions(invocation, names);
     if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0 && strcmp(format, "csv") != 0)
-        return cli_fail("--format must be table, json or csv");
+        return cli_misuse("--format must be table, json or csv");
     struct buffer request;
     struct json_writer writer;
     buffer_init(&request, REQUEST_MOST_BYTES);

@@ -16,8 +16,11 @@
 
 enum { REQUEST_MOST_BYTES = 16 << 10, PAGE_MOST_BYTES = 4 << 20, PATH_MOST = 4096 };
 
-static const struct cli_option force_option[] = {
-    { "force", NULL, false, "put the present store aside (airgate.db.before-restore-TIME)" }, { 0 }
+static const struct cli_option backup_options[] = { { "json", NULL, false, "print JSON" }, { 0 } };
+static const struct cli_option restore_options[] = {
+    { "force", NULL, false, "put the present store aside (airgate.db.before-restore-TIME)" },
+    { "json", NULL, false, "print JSON" },
+    { 0 },
 };
 
 /* --- backup --- */
@@ -51,7 +54,8 @@ static int run_backup(const struct cli_invocation *invocation)
     json_put_text(&writer, "path", path);
     json_close_object(&writer);
     if (control_run(config, buffer_slice(&request), &answer)) {
-        result = cli_print(arena_print(&answer.arena, "backup written and checked: %s\n", path));
+        result = cli_is_set(invocation, "json") ? control_print_json(&answer, NULL)
+                                                : cli_print(arena_print(&answer.arena, "backup written and checked: %s\n", path));
         control_answer_done(&answer);
     }
     buffer_done(&request);
@@ -68,7 +72,33 @@ static bool give_to_owner(const char *store, const char *data_dir)
     return geteuid() != 0 || (stat(data_dir, &owner) == 0 && chown(store, owner.st_uid, owner.st_gid) == 0);
 }
 
-static int restore_into(const char *backup, const char *data_dir, bool force)
+static int print_restored(const char *store, const char *backup, const char *aside, bool as_json)
+{
+    struct buffer page;
+    struct json_writer writer;
+    buffer_init(&page, PAGE_MOST_BYTES);
+    if (as_json) {
+        json_writer_init_pretty(&writer, &page);
+        json_open_object(&writer);
+        json_put_bool(&writer, "ok", true);
+        json_put_text(&writer, "store", store);
+        json_put_text(&writer, "from", backup);
+        if (aside)
+            json_put_text(&writer, "kept", aside);
+        else
+            json_put_null(&writer, "kept");
+        json_close_object(&writer);
+        buffer_append_byte(&page, '\n');
+    } else {
+        buffer_print(&page, "restored %s from %s%s%s\n", store, backup, aside ? "; the store before is kept as " : "",
+                     aside ? aside : "");
+    }
+    int result = cli_print(buffer_slice(&page));
+    buffer_done(&page);
+    return result;
+}
+
+static int restore_into(const char *backup, const char *data_dir, bool force, bool as_json)
 {
     char store[PATH_MOST], aside[PATH_MOST + 64], problem[STORE_ERROR_BYTES] = "";
     if (snprintf(store, sizeof(store), "%s/airgate.db", data_dir) >= (int)sizeof(store))
@@ -81,9 +111,7 @@ static int restore_into(const char *backup, const char *data_dir, bool force)
         return cli_fail("%s: %s", backup, problem);
     if (!give_to_owner(store, data_dir))
         return cli_fail("%s is restored, but cannot be given to the owner of %s: %s", store, data_dir, strerror(errno));
-    (void)printf("restored %s from %s%s%s\n", store, backup, is_there ? "; the store before is kept as " : "",
-                 is_there ? aside : "");
-    return CLI_OK;
+    return print_restored(store, backup, is_there ? aside : NULL, as_json);
 }
 
 /* Folds what is in the present store's write-ahead log, so that putting it aside loses nothing. */
@@ -112,7 +140,8 @@ static int run_restore(const struct cli_invocation *invocation)
         (void)cli_fail("%s; stop the gateway before restoring", problem);
     } else {
         close_cleanly(config);
-        result = restore_into(cli_argument(invocation, 0), config->data_dir, cli_is_set(invocation, "force"));
+        result = restore_into(cli_argument(invocation, 0), config->data_dir, cli_is_set(invocation, "force"),
+                              cli_is_set(invocation, "json"));
         locks_drop(&locks);
     }
     config_free(config);
@@ -150,12 +179,12 @@ static int run_reference(const struct cli_invocation *invocation)
         buffer_done(&page);
         return result;
     }
-    return cli_fail("there is no reference \"%s\"; there are config, failures, endpoints, metrics and cli", name);
+    return cli_misuse("there is no reference \"%s\"; there are config, failures, endpoints, metrics and cli", name);
 }
 
 static const struct cli_command commands[] = {
-    { "backup", "FILE", 1, 1, "writes a checked copy of the store, also while the gateway runs", NULL, run_backup },
-    { "restore", "FILE", 1, 1, "puts a backup in the store's place; no gateway may run", force_option, run_restore },
+    { "backup", "FILE", 1, 1, "writes a checked copy of the store, also while the gateway runs", backup_options, run_backup },
+    { "restore", "FILE", 1, 1, "puts a backup in the store's place; no gateway may run", restore_options, run_restore },
     { "reference", "PAGE", 1, 1, "prints a page of the reference: config, failures, endpoints, metrics or cli", NULL,
       run_reference },
 };

@@ -27,11 +27,28 @@ static const struct cli_option rotate_options[] = {
 
 /* --- requests --- */
 
+static const char *const lists[] = { "models", "purposes", "capabilities", "addresses" };
+
 static void put_value(const struct cli_invocation *invocation, const char *option, struct json_writer *writer)
 {
     const char *value = cli_value(invocation, option, 0);
     if (value)
         json_put_text(writer, option, value);
+}
+
+/* An empty list would mean anything at all: `--models "$MODELS"` with nothing in it must not widen a key. */
+static bool check_lists(const struct cli_invocation *invocation)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        const char *value;
+        for (size_t j = 0; (value = cli_value(invocation, lists[i], j)); j++) {
+            if (slice_trim(slice_text(value)).length == 0) {
+                (void)cli_misuse("--%s is empty; leave it out to allow any", lists[i]);
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* --models a,b --models c */
@@ -50,7 +67,6 @@ static void put_list(const struct cli_invocation *invocation, const char *option
 
 static void put_create(const struct cli_invocation *invocation, struct json_writer *writer)
 {
-    static const char *const lists[] = { "models", "purposes", "capabilities", "addresses" };
     put_value(invocation, "account", writer);
     put_value(invocation, "name", writer);
     put_value(invocation, "expires", writer);
@@ -94,17 +110,27 @@ static struct slice join(struct control_answer *answer, const struct json_node *
     return joined;
 }
 
-static struct slice state_of(struct control_answer *answer, const struct json_node *key)
+static bool account_exists(const struct config *config, const char *path)
 {
-    int64_t expires_ns;
+    for (size_t i = 0; i < config->accounts.count; i++)
+        if (strcmp(config->accounts.items[i].path, path) == 0)
+            return true;
+    return !config->accounts.is_set;
+}
+
+/* What a request with the key would meet first. */
+static struct slice state_of(struct control_answer *answer, const struct config *config, const struct json_node *key)
+{
+    struct slice account = arena_print(&answer->arena, "%.*s", SLICE_ARGS(control_text(answer, key, "account")));
+    int64_t expires_ns = 0;
     if (control_text(answer, key, "revoked").length > 0)
         return SLICE("revoked");
     if (clock_parse(control_text(answer, key, "expires"), &expires_ns) && expires_ns <= clock_wall_ns())
         return SLICE("expired");
-    return SLICE("active");
+    return account_exists(config, account.bytes) ? SLICE("active") : SLICE("no such account");
 }
 
-static int show_table(struct control_answer *answer)
+static int show_table(struct control_answer *answer, const struct config *config)
 {
     static const char *const titles[] = { "id", "name", "account", "models", "purposes", "expires", "state" };
     static const bool is_number[ARRAY_LENGTH(titles)] = { false };
@@ -117,7 +143,7 @@ static int show_table(struct control_answer *answer)
         const struct slice cells[ARRAY_LENGTH(titles)] = {
             control_text(answer, key, "id"), control_text(answer, key, "name"), control_text(answer, key, "account"),
             join(answer, key, "models"),     join(answer, key, "purposes"),     expires.length > 0 ? expires : SLICE("never"),
-            state_of(answer, key),
+            state_of(answer, config, key),
         };
         text_table_add(&table, cells);
     }
@@ -128,48 +154,44 @@ static int show_table(struct control_answer *answer)
     return result;
 }
 
-static int show_secret(struct control_answer *answer)
+static int show_secret(struct control_answer *answer, const struct config *config)
 {
+    (void)config;
     const struct json_node *key = json_root(&answer->document);
     struct slice line = arena_print(
         &answer->arena,
         "key      %.*s\naccount  %.*s\nname     %.*s\nsecret   %.*s\n\nThe secret is shown this once; only its digest is kept.\n",
         SLICE_ARGS(control_text(answer, key, "id")), SLICE_ARGS(control_text(answer, key, "account")),
-        SLICE_ARGS(control_text(answer, key, "name")), SLICE_ARGS(control_text(answer, json_root(&answer->document), "secret")));
+        SLICE_ARGS(table_printable(&answer->arena, control_text(answer, key, "name"))),
+        SLICE_ARGS(control_text(answer, json_root(&answer->document), "secret")));
     return cli_print(line);
 }
 
-static int show_rotated(struct control_answer *answer)
+static int show_rotated(struct control_answer *answer, const struct config *config)
 {
     struct slice until = control_text(answer, json_root(&answer->document), "previous_until");
-    int result = show_secret(answer);
+    int result = show_secret(answer, config);
     if (result != CLI_OK)
         return result;
     return cli_print(until.length > 0 ? arena_print(&answer->arena, "The old secret works until %.*s.\n", SLICE_ARGS(until))
                                       : SLICE("The old secret works no longer.\n"));
 }
 
-static int show_json(struct control_answer *answer)
+static int show_json(struct control_answer *answer, const struct config *config)
 {
+    (void)config;
     return control_print_json(answer, NULL);
 }
 
-static int show_revoked(struct control_answer *answer)
+static int show_revoked(struct control_answer *answer, const struct config *config)
 {
+    (void)config;
     const struct json_node *key = json_root(&answer->document);
     return cli_print(arena_print(&answer->arena, "%.*s is revoked since %.*s\n", SLICE_ARGS(control_text(answer, key, "id")),
                                  SLICE_ARGS(control_text(answer, key, "revoked"))));
 }
 
 /* --- running --- */
-
-static bool account_exists(const struct config *config, const char *path)
-{
-    for (size_t i = 0; i < config->accounts.count; i++)
-        if (strcmp(config->accounts.items[i].path, path) == 0)
-            return true;
-    return !config->accounts.is_set;
-}
 
 typedef const char *(*next_name)(void *owner, size_t index);
 
@@ -223,10 +245,6 @@ static bool check_names(const struct cli_invocation *invocation, struct config *
 static bool check_create(const struct cli_invocation *invocation, struct config *config)
 {
     const char *account = cli_value(invocation, "account", 0);
-    if (!account || !cli_value(invocation, "name", 0)) {
-        (void)cli_fail("a key needs --account and --name");
-        return false;
-    }
     if (!account_exists(config, account))
         return complain(config, "account", slice_text(account), next_account);
     return (!config->models.is_set || check_names(invocation, config, "models", "model", next_model)) &&
@@ -235,8 +253,12 @@ static bool check_create(const struct cli_invocation *invocation, struct config 
 
 static int run(const struct cli_invocation *invocation, const char *command,
                void (*put)(const struct cli_invocation *invocation, struct json_writer *writer),
-               int (*show)(struct control_answer *answer), bool creates)
+               int (*show)(struct control_answer *answer, const struct config *config), bool creates)
 {
+    if (creates && (!cli_value(invocation, "account", 0) || !cli_value(invocation, "name", 0)))
+        return cli_misuse("a key needs --account and --name");
+    if (creates && !check_lists(invocation))
+        return CLI_USAGE;
     struct config *config = control_config(invocation);
     if (!config || (creates && !check_create(invocation, config))) {
         config_free(config);
@@ -253,7 +275,7 @@ static int run(const struct cli_invocation *invocation, const char *command,
     json_close_object(&writer);
     int result = CLI_FAILED;
     if (control_run(config, buffer_slice(&request), &answer)) {
-        result = cli_is_set(invocation, "json") ? control_print_json(&answer, NULL) : show(&answer);
+        result = cli_is_set(invocation, "json") ? control_print_json(&answer, NULL) : show(&answer, config);
         control_answer_done(&answer);
     }
     buffer_done(&request);

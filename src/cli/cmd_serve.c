@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
+#include "json/writer.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LOCK_TRIES = 40, LOCK_TRY_MS = 50 };
+enum { LOCK_TRIES = 40, LOCK_TRY_MS = 50, PAGE_MOST_BYTES = 1 << 20 };
 
 struct serving {
     struct config *config;
@@ -48,49 +49,125 @@ static void check_certificates(const struct config *config, struct config_errors
     }
 }
 
-static bool load(const char *path, struct config **ret_config, struct snapshot **ret_snapshot)
+static bool build(const char *path, struct config_errors *errors, struct config **ret_config, struct snapshot **ret_snapshot)
 {
-    struct config_errors errors;
-    config_errors_init(&errors, path ? path : "(no config file)");
     *ret_snapshot = NULL;
-    *ret_config = config_load(path, NULL, NULL, &errors);
+    *ret_config = config_load(path, NULL, NULL, errors);
     if (*ret_config)
-        check_certificates(*ret_config, &errors);
+        check_certificates(*ret_config, errors);
     if (*ret_config)
-        *ret_snapshot = snapshot_build(*ret_config, &errors);
-    if (*ret_snapshot && errors.count > 0) {
+        *ret_snapshot = snapshot_build(*ret_config, errors);
+    if (*ret_snapshot && errors->count > 0) {
         snapshot_free(*ret_snapshot);
         *ret_snapshot = NULL;
     }
     if (!*ret_snapshot) {
-        struct slice text = buffer_slice(&errors.text);
-        (void)fprintf(stderr, "%.*s", SLICE_ARGS(text));
-        if (errors.count > CONFIG_ERRORS_MOST)
-            (void)fprintf(stderr, "and %zu more\n", errors.count - CONFIG_ERRORS_MOST);
         config_free(*ret_config);
         *ret_config = NULL;
     }
-    config_errors_done(&errors);
     return *ret_snapshot != NULL;
+}
+
+static void print_errors(const struct config_errors *errors)
+{
+    (void)fprintf(stderr, "%.*s", SLICE_ARGS(buffer_slice(&errors->text)));
+    if (errors->count > CONFIG_ERRORS_MOST)
+        (void)fprintf(stderr, "and %zu more\n", errors->count - CONFIG_ERRORS_MOST);
+}
+
+static bool load(const char *path, struct config **ret_config, struct snapshot **ret_snapshot)
+{
+    struct config_errors errors;
+    config_errors_init(&errors, path ? path : "(no config file)");
+    bool is_built = build(path, &errors, ret_config, ret_snapshot);
+    if (!is_built)
+        print_errors(&errors);
+    config_errors_done(&errors);
+    return is_built;
+}
+
+static void print_summary(const char *file, const struct config *config, const struct snapshot *snapshot)
+{
+    (void)printf("%s: ok: %zu providers, %zu models, %zu accounts, %zu purposes, version %s\nprices: %s\n", file,
+                 snapshot->provider_count, snapshot->model_count, snapshot->account_count, snapshot->purpose_count, config->version,
+                 price_catalogue_source());
+    for (size_t i = 0; i < snapshot->model_count; i++)
+        if (!snapshot->models[i].price)
+            (void)printf("note: model %.*s has no price: its requests are recorded as unpriced\n",
+                         SLICE_ARGS(snapshot->models[i].name));
+}
+
+static void write_summary(struct json_writer *writer, const struct config *config, const struct snapshot *snapshot)
+{
+    json_put_uint(writer, "providers", snapshot->provider_count);
+    json_put_uint(writer, "models", snapshot->model_count);
+    json_put_uint(writer, "accounts", snapshot->account_count);
+    json_put_uint(writer, "purposes", snapshot->purpose_count);
+    json_put_text(writer, "version", config->version);
+    json_put_text(writer, "prices", price_catalogue_source());
+    json_write_key(writer, "unpriced_models");
+    json_open_array(writer);
+    for (size_t i = 0; i < snapshot->model_count; i++)
+        if (!snapshot->models[i].price)
+            json_write_string(writer, snapshot->models[i].name);
+    json_close_array(writer);
+}
+
+static void write_errors(struct json_writer *writer, const struct config_errors *errors)
+{
+    json_put_uint(writer, "count", errors->count);
+    json_write_key(writer, "errors");
+    json_open_array(writer);
+    for (size_t i = 0; i < errors->count && i < CONFIG_ERRORS_MOST; i++) {
+        struct slice message = slice_head(buffer_slice(&errors->text), errors->items[i].message_end);
+        json_open_object(writer);
+        json_put_uint(writer, "line", errors->items[i].line);
+        json_put_uint(writer, "column", errors->items[i].column);
+        json_put_string(writer, "message", slice_from(message, errors->items[i].message));
+        json_close_object(writer);
+    }
+    json_close_array(writer);
+}
+
+static int print_check_json(const char *file, const struct config *config, const struct snapshot *snapshot,
+                            const struct config_errors *errors)
+{
+    struct buffer page;
+    struct json_writer writer;
+    buffer_init(&page, PAGE_MOST_BYTES);
+    json_writer_init_pretty(&writer, &page);
+    json_open_object(&writer);
+    json_put_bool(&writer, "ok", snapshot != NULL);
+    json_put_text(&writer, "file", file);
+    if (snapshot)
+        write_summary(&writer, config, snapshot);
+    else
+        write_errors(&writer, errors);
+    json_close_object(&writer);
+    buffer_append_byte(&page, '\n');
+    int result = cli_print(buffer_slice(&page));
+    buffer_done(&page);
+    return result;
 }
 
 static int run_check(const struct cli_invocation *invocation)
 {
     struct config *config;
     struct snapshot *snapshot;
-    const char *path = cli_config_path(invocation);
-    if (!load(path, &config, &snapshot))
-        return CLI_FAILED;
-    (void)printf("%s: ok: %zu providers, %zu models, %zu accounts, %zu purposes, version %s\nprices: %s\n",
-                 path ? path : "(no config file)", snapshot->provider_count, snapshot->model_count, snapshot->account_count,
-                 snapshot->purpose_count, config->version, price_catalogue_source());
-    for (size_t i = 0; i < snapshot->model_count; i++)
-        if (!snapshot->models[i].price)
-            (void)printf("note: model %.*s has no price: its requests are recorded as unpriced\n",
-                         SLICE_ARGS(snapshot->models[i].name));
+    struct config_errors errors;
+    const char *path = cli_config_path(invocation), *file = path ? path : "(no config file)";
+    config_errors_init(&errors, file);
+    int result = build(path, &errors, &config, &snapshot) ? CLI_OK : CLI_FAILED;
+    if (cli_is_set(invocation, "json"))
+        result = print_check_json(file, config, snapshot, &errors) == CLI_OK ? result : CLI_FAILED;
+    else if (snapshot)
+        print_summary(file, config, snapshot);
+    else
+        print_errors(&errors);
     snapshot_free(snapshot);
     config_free(config);
-    return CLI_OK;
+    config_errors_done(&errors);
+    return result;
 }
 
 /* --- process --- */
@@ -266,9 +343,11 @@ static int run_serve(const struct cli_invocation *invocation)
     return started ? CLI_OK : CLI_FAILED;
 }
 
+static const struct cli_option check_options[] = { { "json", NULL, false, "print JSON" }, { 0 } };
+
 static const struct cli_command commands[] = {
     { "serve", "", 0, 0, "runs the gateway", NULL, run_serve },
-    { "check", "", 0, 0, "checks the config; errors as file:line:column: message", NULL, run_check },
+    { "check", "", 0, 0, "checks the config; errors as file:line:column: message", check_options, run_check },
 };
 
 const struct cli_group cli_group_serve = { commands, ARRAY_LENGTH(commands) };

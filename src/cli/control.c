@@ -1,5 +1,6 @@
 /* The lock decides: whoever holds it may use the store. When it is held, the holder is asked; it may be a gateway that is just
- * starting or ending, so a socket that is not there yet is tried again for a moment. */
+ * starting or ending, so a socket that is not there yet is tried again for a moment. Once a command has been sent it is never sent
+ * again: it may have been done although no answer came. */
 #include "cli/control.h"
 
 #include "admin/admin.h"
@@ -14,12 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MOST_BYTES = 512 << 20, TRIES = 40, TRY_MS = 50, TIMEOUT_S = 60 };
+enum { ANSWER_MOST_BYTES = 512 << 20, TRIES = 40, TRY_MS = 50 };
 
 /* --- config --- */
 
@@ -106,11 +106,8 @@ static int connect_socket(const char *path)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor >= 0 && connect(descriptor, (const struct sockaddr *)&address, sizeof(address)) == 0) {
-        const struct timeval timeout = { .tv_sec = TIMEOUT_S };
-        (void)setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    if (descriptor >= 0 && connect(descriptor, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return descriptor;
-    }
     if (descriptor >= 0)
         (void)close(descriptor);
     return -1;
@@ -120,6 +117,8 @@ static bool send_all(int descriptor, struct slice bytes)
 {
     while (bytes.length > 0) {
         ssize_t sent = send(descriptor, bytes.bytes, bytes.length, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
         if (sent <= 0)
             return false;
         bytes = slice_from(bytes, (size_t)sent);
@@ -132,6 +131,8 @@ static bool receive_all(int descriptor, struct buffer *text)
     for (;;) {
         char *room = buffer_reserve(text, 65536);
         ssize_t received = room ? recv(descriptor, room, 65536, 0) : -1;
+        if (received < 0 && room && errno == EINTR)
+            continue;
         if (received <= 0)
             return received == 0;
         buffer_commit(text, (size_t)received);
@@ -171,14 +172,16 @@ static bool ask(int descriptor, struct slice request, struct buffer *ret_text)
     return done;
 }
 
-static bool run_there(const char *socket_path, struct slice request, struct buffer *ret_text)
+enum there { THERE_ANSWERED, THERE_NOBODY, THERE_SILENT };
+
+static enum there run_there(const char *socket_path, struct slice request, struct buffer *ret_text)
 {
     int descriptor = connect_socket(socket_path);
     if (descriptor < 0)
-        return false;
+        return THERE_NOBODY;
     bool done = ask(descriptor, request, ret_text);
     (void)close(descriptor);
-    return done;
+    return done ? THERE_ANSWERED : THERE_SILENT;
 }
 
 /* --- either --- */
@@ -205,9 +208,18 @@ static bool run(const struct config *config, struct slice request, struct buffer
         case LOCK_HELD_BY_OTHER:
             break;
         }
-        if (run_there(socket_path, request, ret_text))
+        switch (run_there(socket_path, request, ret_text)) {
+        case THERE_ANSWERED:
             return true;
-        buffer_clear(ret_text);
+        case THERE_SILENT:
+            buffer_clear(ret_text);
+            if (command_only_reads(request))
+                break;
+            (void)cli_fail("the gateway ended, or sent this user away, before it answered; the command may have been done");
+            return false;
+        case THERE_NOBODY:
+            break;
+        }
         (void)nanosleep(&pause, NULL);
     }
     (void)cli_fail("%s is in use, but %s does not answer (another user's gateway?)", config->data_dir, socket_path);

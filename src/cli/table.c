@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include "base/text.h"
+
 void text_table_init(struct text_table *table, struct arena *arena, const char *const *titles, const bool *is_number,
                      size_t columns)
 {
@@ -7,20 +9,42 @@ void text_table_init(struct text_table *table, struct arena *arena, const char *
     *table = (struct text_table){ .arena = arena, .titles = titles, .is_number = is_number, .columns = columns };
 }
 
-/* A model's name, for example, is the word of whoever asked for it: it must not steer the terminal. C1 controls (U+0080 to U+009F)
- * are control characters too. */
-static struct slice printable(struct arena *arena, struct slice text)
+/* What a terminal obeys instead of showing it: control characters, and marks that turn or hide what stands around them. */
+static bool is_obeyed(uint32_t c)
 {
-    struct slice copy = arena_copy(arena, text);
-    char *bytes = (char *)(uintptr_t)copy.bytes; /* ours */
-    for (size_t i = 0; i < copy.length; i++) {
-        unsigned char byte = (unsigned char)bytes[i], next = i + 1 < copy.length ? (unsigned char)bytes[i + 1] : 0;
-        if (byte < 0x20 || byte == 0x7f)
-            bytes[i] = '?';
-        else if (byte == 0xc2 && next >= 0x80 && next < 0xa0)
-            bytes[i] = bytes[i + 1] = '?';
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+/* The code point at the beginning of valid UTF-8, and how many bytes it takes. */
+static uint32_t first_character(struct slice text, size_t *ret_length)
+{
+    static const unsigned char masks[] = { 0x7f, 0x7f, 0x1f, 0x0f, 0x07 };
+    unsigned char lead = (unsigned char)text.bytes[0];
+    size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    uint32_t c = lead & masks[length];
+    for (size_t i = 1; i < length; i++)
+        c = c << 6 | ((unsigned char)text.bytes[i] & 0x3f);
+    *ret_length = length;
+    return c;
+}
+
+struct slice table_printable(struct arena *arena, struct slice text)
+{
+    bool is_utf8 = utf8_is_valid(text);
+    char *copy = arena_allocate(arena, text.length + 1);
+    size_t length = 0, step = 1;
+    for (size_t i = 0; i < text.length; i += step) {
+        uint32_t c = is_utf8 ? first_character(slice_from(text, i), &step) : (unsigned char)text.bytes[i];
+        if (is_obeyed(c) || (!is_utf8 && c >= 0x80)) {
+            copy[length++] = '?';
+            continue;
+        }
+        memcpy(copy + length, text.bytes + i, step);
+        length += step;
     }
-    return copy;
+    copy[length] = '\0';
+    return slice_of(copy, length);
 }
 
 void text_table_add(struct text_table *table, const struct slice *cells)
@@ -34,7 +58,7 @@ void text_table_add(struct text_table *table, const struct slice *cells)
         table->capacity = capacity;
     }
     for (size_t i = 0; i < table->columns; i++)
-        table->cells[table->rows * table->columns + i] = printable(table->arena, cells[i]);
+        table->cells[table->rows * table->columns + i] = table_printable(table->arena, cells[i]);
     table->rows++;
 }
 

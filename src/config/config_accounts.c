@@ -39,7 +39,7 @@ const struct config_field config_named_purpose_fields[] = {
 void config_read_purposes(struct config_reader *reader, const struct config_node *node, void *target)
 {
     struct config_purposes *purposes = target;
-    if (!config_expect(reader, node, CONFIG_MAPPING, "`purposes`"))
+    if (!config_expect(reader, node, CONFIG_MAPPING))
         return;
     purposes->items = arena_allocate_zeroed(reader->arena, (node->count + 1) * sizeof(*purposes->items));
     for (const struct config_node *member = node->first; member; member = member->next) {
@@ -102,7 +102,7 @@ static void add_accounts(struct config_reader *reader, const struct config_node 
 static void read_sub_accounts(struct config_reader *reader, const struct config_node *node, void *target)
 {
     (void)target; /* config_read_accounts walks the levels itself */
-    (void)config_expect(reader, node, CONFIG_MAPPING, "`accounts`");
+    (void)config_expect(reader, node, CONFIG_MAPPING);
 }
 
 static unsigned depth_of(const struct config_accounts *accounts, size_t index)
@@ -116,7 +116,7 @@ static unsigned depth_of(const struct config_accounts *accounts, size_t index)
 void config_read_accounts(struct config_reader *reader, const struct config_node *node, void *target)
 {
     struct config_accounts *accounts = target;
-    if (!config_expect(reader, node, CONFIG_MAPPING, "`accounts`"))
+    if (!config_expect(reader, node, CONFIG_MAPPING))
         return;
     accounts->is_set = true;
     accounts->capacity = count_accounts(node, 0);

@@ -61,7 +61,7 @@ const struct config_timeouts config_default_timeouts = { .connect_ms = 3 * CONFI
 void config_read_providers(struct config_reader *reader, const struct config_node *node, void *target)
 {
     struct config_providers *providers = target;
-    if (!config_expect(reader, node, CONFIG_MAPPING, "`providers`"))
+    if (!config_expect(reader, node, CONFIG_MAPPING))
         return;
     providers->node = node;
     providers->items = arena_allocate_zeroed(reader->arena, (node->count + 1) * sizeof(*providers->items));
@@ -121,7 +121,7 @@ static void read_rate(struct config_reader *reader, const struct config_node *no
 static void read_price(struct config_reader *reader, const struct config_node *node, void *target)
 {
     struct config_model *model = target;
-    if (!config_expect(reader, node, CONFIG_MAPPING, "`price`"))
+    if (!config_expect(reader, node, CONFIG_MAPPING))
         return;
     if (node->count == 0)
         config_node_error(reader->errors, node,
@@ -207,7 +207,7 @@ const struct config_field config_named_model_fields[] = {
 void config_read_models(struct config_reader *reader, const struct config_node *node, void *target)
 {
     struct config_models *models = target;
-    if (!config_expect(reader, node, CONFIG_MAPPING, "`models`"))
+    if (!config_expect(reader, node, CONFIG_MAPPING))
         return;
     models->is_set = true;
     models->items = arena_allocate_zeroed(reader->arena, (node->count + 1) * sizeof(*models->items));

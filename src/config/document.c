@@ -32,16 +32,23 @@ __attribute__((format(printf, 4, 0))) static void complain(struct config_errors 
                                                            const char *format, va_list arguments)
 {
     char message[1024];
-    if (errors->count++ >= CONFIG_ERRORS_MOST)
+    size_t index = errors->count++;
+    if (index >= CONFIG_ERRORS_MOST)
         return;
     (void)vsnprintf(message, sizeof(message), format, arguments);
     for (char *at = message; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7f) /* out of a quoted key or value: the complaint stays one line */
             *at = '?';
     if (line > 0)
-        buffer_print(&errors->text, "%s:%u:%u: %s\n", errors->file, line, column, message);
+        buffer_print(&errors->text, "%s:%u:%u: ", errors->file, line, column);
     else
-        buffer_print(&errors->text, "%s: %s\n", errors->file, message);
+        buffer_print(&errors->text, "%s: ", errors->file);
+    errors->items[index].line = line;
+    errors->items[index].column = column;
+    errors->items[index].message = buffer_length(&errors->text);
+    buffer_append_text(&errors->text, message);
+    errors->items[index].message_end = buffer_length(&errors->text);
+    buffer_append_byte(&errors->text, '\n');
 }
 
 void config_error(struct config_errors *errors, unsigned line, unsigned column, const char *format, ...)
@@ -302,13 +309,24 @@ static bool read_event(struct reading *reading, const yaml_event_t *event)
     }
 }
 
-static bool parse(struct reading *reading, yaml_parser_t *parser)
+/* What libyaml says of a tab helps nobody. */
+static const char *problem_of(const yaml_parser_t *parser, struct slice text)
+{
+    for (size_t line = 0; line < parser->problem_mark.line && text.length > 0; line++)
+        (void)slice_cut(&text, '\n');
+    struct slice before = slice_head(text, parser->problem_mark.column), rest = slice_from(text, parser->problem_mark.column);
+    if (slice_trim(before).length == 0 && rest.length > 0 && rest.bytes[0] == '\t')
+        return "a tab stands here; YAML is indented with blanks";
+    return parser->problem ? parser->problem : "unreadable";
+}
+
+static bool parse(struct reading *reading, yaml_parser_t *parser, struct slice text)
 {
     for (;;) {
         yaml_event_t event;
         if (!yaml_parser_parse(parser, &event)) {
             config_error(reading->errors, (unsigned)parser->problem_mark.line + 1, (unsigned)parser->problem_mark.column + 1,
-                         "this is no valid YAML: %s", parser->problem ? parser->problem : "unreadable");
+                         "this is no valid YAML: %s", problem_of(parser, text));
             return false;
         }
         bool ended = event.type == YAML_STREAM_END_EVENT, done = read_event(reading, &event);
@@ -333,7 +351,7 @@ struct config_node *config_document_read(struct slice text, struct arena *arena,
     struct slice marked = mark_variables(text, arena);
     yaml_parser_set_input_string(&parser, (const unsigned char *)marked.bytes, marked.length);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    bool done = parse(&reading, &parser);
+    bool done = parse(&reading, &parser, marked);
     yaml_parser_delete(&parser);
     if (!done)
         return NULL;

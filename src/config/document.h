@@ -32,7 +32,11 @@ enum { CONFIG_ERRORS_MOST = 20 };
 struct config_errors {
     const char *file;
     struct buffer text;
-    size_t count;
+    struct {
+        unsigned line, column;       /* 0: of the file as a whole */
+        size_t message, message_end; /* in text */
+    } items[CONFIG_ERRORS_MOST];
+    size_t count; /* also those beyond CONFIG_ERRORS_MOST */
 };
 void config_errors_init(struct config_errors *errors, const char *file);
 void config_errors_done(struct config_errors *errors);

@@ -17,20 +17,33 @@ static const char *kind_name(enum config_kind kind)
     return names[kind];
 }
 
-bool config_expect(struct config_reader *reader, const struct config_node *node, enum config_kind kind, const char *what)
+/* What a complaint calls a node: its key in backquotes, "this" for an item of a list. */
+struct label {
+    char text[80];
+};
+static struct label label_of(const struct config_node *node)
+{
+    struct label label = { "this" };
+    struct slice key = slice_head(node->key, sizeof(label.text) - 3);
+    if (key.length > 0)
+        (void)snprintf(label.text, sizeof(label.text), "`%.*s`", SLICE_ARGS(key));
+    return label;
+}
+
+bool config_expect(struct config_reader *reader, const struct config_node *node, enum config_kind kind)
 {
     if (node->kind == kind)
         return true;
-    config_node_error(reader->errors, node, "%s must be %s, not %s", what, kind_name(kind), kind_name(node->kind));
+    config_node_error(reader->errors, node, "%s must be %s, not %s", label_of(node).text, kind_name(kind), kind_name(node->kind));
     return false;
 }
 
 bool config_read_text(struct config_reader *reader, const struct config_node *node, const char **ret_text)
 {
-    if (!config_expect(reader, node, CONFIG_SCALAR, "this"))
+    if (!config_expect(reader, node, CONFIG_SCALAR))
         return false;
     if (node->is_empty || node->text.length == 0) {
-        config_node_error(reader->errors, node, "a value is missing here");
+        config_node_error(reader->errors, node, "%s has no value", label_of(node).text);
         return false;
     }
     *ret_text = node->text.bytes;
@@ -41,7 +54,13 @@ bool config_read_text(struct config_reader *reader, const struct config_node *no
 
 enum { NAME_MOST = 48 };
 
-/* Levenshtein's distance of two short texts. */
+static bool is_same_letter(char a, char b)
+{
+    bool is_letter = (a | 0x20) >= 'a' && (a | 0x20) <= 'z';
+    return a == b || (is_letter && (a | 0x20) == (b | 0x20));
+}
+
+/* Levenshtein's distance of two short texts, whatever the case of their letters. */
 static size_t distance(struct slice a, struct slice b)
 {
     size_t row[NAME_MOST + 1];
@@ -54,7 +73,7 @@ static size_t distance(struct slice a, struct slice b)
         row[0] = i;
         for (size_t j = 1; j <= b.length; j++) {
             size_t above = row[j];
-            row[j] = size_min(size_min(row[j] + 1, row[j - 1] + 1), corner + (a.bytes[i - 1] != b.bytes[j - 1]));
+            row[j] = size_min(size_min(row[j] + 1, row[j - 1] + 1), corner + !is_same_letter(a.bytes[i - 1], b.bytes[j - 1]));
             corner = above;
         }
     }
@@ -100,7 +119,7 @@ static void read_bool(struct config_reader *reader, const struct config_node *no
 {
     bool yes = slice_is(node->text, "true"), no = slice_is(node->text, "false");
     if (node->kind != CONFIG_SCALAR || node->is_quoted || (!yes && !no))
-        config_node_error(reader->errors, node, "this must be true or false");
+        config_node_error(reader->errors, node, "%s must be true or false", label_of(node).text);
     else
         *ret_value = yes;
 }
@@ -178,7 +197,7 @@ static void read_list(struct config_reader *reader, const struct config_node *no
     ret_list->is_set = true;
     if (node->kind == CONFIG_SCALAR)
         add_item(reader, node, ret_list);
-    else if (config_expect(reader, node, CONFIG_SEQUENCE, "this"))
+    else if (config_expect(reader, node, CONFIG_SEQUENCE))
         for (const struct config_node *item = node->first; item; item = item->next)
             add_item(reader, item, ret_list);
 }
@@ -216,7 +235,7 @@ void config_read_fields(struct config_reader *reader, const struct config_node *
 {
     if (node->kind == CONFIG_SCALAR && node->is_empty)
         return;
-    if (!config_expect(reader, node, CONFIG_MAPPING, "this"))
+    if (!config_expect(reader, node, CONFIG_MAPPING))
         return;
     for (const struct config_node *member = node->first; member; member = member->next) {
         const struct config_field *field = fields;

@@ -46,7 +46,7 @@ void config_read_fields(struct config_reader *reader, const struct config_node *
 
 /* The single readers; false with a complaint. */
 bool config_read_text(struct config_reader *reader, const struct config_node *node, const char **ret_text);
-bool config_expect(struct config_reader *reader, const struct config_node *node, enum config_kind kind, const char *what);
+bool config_expect(struct config_reader *reader, const struct config_node *node, enum config_kind kind);
 bool MUST config_parse_size(struct slice text, uint64_t *ret_bytes);
 /* The candidate nearest to what was written, or NULL when none is near. next(owner, index): NULL at the end. */
 const char *config_nearest(struct slice written, const char *(*next)(void *owner, size_t index), void *owner);

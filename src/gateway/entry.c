@@ -83,11 +83,18 @@ static void fill_attempt(const struct request *request, struct record *record)
     };
 }
 
+/* Never before the beginning, whatever the clock has done since. */
+static int64_t closed_ns(const struct request *request)
+{
+    int64_t now = loop_wall_ns(request->worker->loop);
+    return now > request->opened_wall_ns ? now : request->opened_wall_ns;
+}
+
 static void fill(const struct request *request, bool is_closing, struct record *record)
 {
     memcpy(record->id, request->id, REQUEST_ID_BYTES);
     record->opened_ns = request->opened_wall_ns;
-    record->closed_ns = is_closing ? loop_wall_ns(request->worker->loop) : request->opened_wall_ns;
+    record->closed_ns = is_closing ? closed_ns(request) : request->opened_wall_ns;
     record->key_id = request->key->id;
     record->account = request->key->account;
     record->purpose = request->purpose ? request->purpose->name : SLICE("");

@@ -2,8 +2,6 @@
  */
 #include "gateway/metrics.h"
 
-#include "base/table.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -11,7 +9,7 @@ struct metrics_series {
     uint64_t hash;
     char *account, *model, *provider, *endpoint;
     enum failure_class class;
-    uint64_t requests;
+    uint64_t requests, attempts;
     money_nanousd cost;
     struct usage usage;
 };
@@ -45,7 +43,8 @@ static void grow(struct metrics *metrics)
     metrics->capacity = larger.capacity;
 }
 
-static struct metrics_series *find_series(struct metrics *metrics, const struct metrics_labels *labels)
+/* most: series with labels of their own. A sum takes what its parts have, so that no series ever goes back. */
+static struct metrics_series *find_series(struct metrics *metrics, const struct metrics_labels *labels, size_t most)
 {
     if (metrics->count * 2 >= metrics->capacity)
         grow(metrics);
@@ -53,10 +52,10 @@ static struct metrics_series *find_series(struct metrics *metrics, const struct 
     struct metrics_series **place = find_place(metrics, hash);
     if (*place)
         return *place;
-    if (metrics->count >= METRICS_SERIES_MOST && !slice_is(labels->account, "(other)")) {
-        const struct metrics_labels other = { SLICE("(other)"), SLICE("(other)"), labels->provider, labels->endpoint,
-                                              labels->class };
-        return find_series(metrics, &other);
+    if (metrics->count >= most && !slice_is(labels->account, "(other)")) {
+        struct metrics_labels other = *labels;
+        other.account = other.model = SLICE("(other)");
+        return find_series(metrics, &other, most);
     }
     struct metrics_series *series = allocate_zeroed(1, sizeof(*series));
     *series = (struct metrics_series){ .hash = hash,
@@ -83,12 +82,29 @@ void metrics_done(struct metrics *metrics)
         free(series);
     }
     free(metrics->places);
+    for (size_t i = 0; i < metrics->callers_models.capacity; i++)
+        if (metrics->callers_models.entries[i].hash > 1)
+            free(metrics->callers_models.entries[i].value);
+    table_done(&metrics->callers_models);
     *metrics = (struct metrics){ 0 };
 }
 
-static void add_to_series(struct metrics_series *series, uint64_t requests, const struct usage *usage, money_nanousd cost)
+struct slice metrics_callers_model(struct metrics *metrics, struct slice name, bool exists)
+{
+    if (table_get(&metrics->callers_models, name))
+        return name;
+    if (!exists || metrics->callers_models.count >= METRICS_MODELS_MOST)
+        return SLICE("(other)");
+    char *copy = slice_duplicate(name);
+    (void)table_put(&metrics->callers_models, slice_of(copy, name.length), copy);
+    return name;
+}
+
+static void add_to_series(struct metrics_series *series, uint64_t requests, uint64_t attempts, const struct usage *usage,
+                          money_nanousd cost)
 {
     series->requests += requests;
+    series->attempts += attempts;
     if (!int64_add(series->cost, cost, &series->cost))
         series->cost = INT64_MAX;
     (void)!usage_add(&series->usage, usage);
@@ -96,7 +112,7 @@ static void add_to_series(struct metrics_series *series, uint64_t requests, cons
 
 void metrics_count(struct metrics *metrics, const struct metrics_labels *labels, const struct usage *usage, money_nanousd cost)
 {
-    add_to_series(find_series(metrics, labels), 1, usage, cost);
+    add_to_series(find_series(metrics, labels, METRICS_SERIES_MOST), 1, labels->was_attempted, usage, cost);
 }
 
 /* --- histograms --- */
@@ -154,9 +170,12 @@ void metrics_add(struct metrics *sum, const struct metrics *part)
         const struct metrics_series *series = part->places[i];
         if (!series)
             continue;
-        const struct metrics_labels labels = { slice_text(series->account), slice_text(series->model), slice_text(series->provider),
-                                               slice_text(series->endpoint), series->class };
-        add_to_series(find_series(sum, &labels), series->requests, &series->usage, series->cost);
+        const struct metrics_labels labels = { .account = slice_text(series->account),
+                                               .model = slice_text(series->model),
+                                               .provider = slice_text(series->provider),
+                                               .endpoint = slice_text(series->endpoint),
+                                               .class = series->class };
+        add_to_series(find_series(sum, &labels, SIZE_MAX), series->requests, series->attempts, &series->usage, series->cost);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
         uint64_t value = number_at(sum, i) + number_at(part, i);
@@ -243,6 +262,50 @@ static const struct {
     { "airgate_tokens_total", "Tokens by type; each token is counted in one type.", print_tokens },
 };
 
+/* --- attempts, by provider and class alone --- */
+
+static const char attempts_name[] = "airgate_upstream_attempts_total",
+                  attempts_help[] = "Calls to providers by provider and class (none: answered).";
+
+struct attempts {
+    const char *provider;
+    uint64_t by_class[FAILURE_CLASS_COUNT];
+};
+
+/* There are as many groups as providers: few. */
+static struct attempts *find_attempts(struct attempts **groups, size_t *count, const char *provider)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*groups)[i].provider, provider) == 0)
+            return &(*groups)[i];
+    *groups = allocate_again(*groups, (*count + 1) * sizeof(**groups));
+    (*groups)[*count] = (struct attempts){ .provider = provider };
+    return &(*groups)[(*count)++];
+}
+
+static void print_attempts(const struct metrics *metrics, struct buffer *page)
+{
+    struct attempts *groups = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < metrics->capacity; i++) {
+        const struct metrics_series *series = metrics->places[i];
+        if (series && series->attempts > 0)
+            find_attempts(&groups, &count, series->provider)->by_class[series->class] += series->attempts;
+    }
+    print_head(page, attempts_name, "counter", attempts_help);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t class = 0; class < FAILURE_CLASS_COUNT; class ++) {
+            if (groups[i].by_class[class] == 0)
+                continue;
+            buffer_append_text(page, attempts_name);
+            print_label(page, "{", "provider", groups[i].provider);
+            print_label(page, ",", "class", failure_info((enum failure_class) class)->code);
+            buffer_print(page, "} %" PRIu64 "\n", groups[i].by_class[class]);
+        }
+    }
+    free(groups);
+}
+
 static const struct {
     const char *name, *help;
     size_t offset;
@@ -276,6 +339,7 @@ void metrics_print(const struct metrics *metrics, struct buffer *ret_page)
             if (metrics->places[i])
                 series_metrics[m].print(metrics->places[i], ret_page);
     }
+    print_attempts(metrics, ret_page);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
         metrics_print_number(ret_page, numbers[i].name, numbers[i].type, numbers[i].help, number_at(metrics, i));
     print_head(ret_page, "airgate_refused_connections_total", "counter", "Bytes of clients that never became a request, by class.");
@@ -293,6 +357,7 @@ void metrics_print_reference(struct buffer *ret_page)
     buffer_append_text(ret_page, "| metric | type | |\n|---|---|---|\n");
     for (size_t i = 0; i < ARRAY_LENGTH(series_metrics); i++)
         buffer_print(ret_page, "| `%s` | counter | %s |\n", series_metrics[i].name, series_metrics[i].help);
+    buffer_print(ret_page, "| `%s` | counter | %s |\n", attempts_name, attempts_help);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
         buffer_print(ret_page, "| `%s` | %s | %s |\n", numbers[i].name, numbers[i].type, numbers[i].help);
     buffer_append_text(

@@ -4,6 +4,15 @@
 #include "gateway/request.h"
 #include "gateway/worker.h"
 
+static struct slice model_label(const struct request *request)
+{
+    if (!request->model)
+        return SLICE("");
+    if (!request->model->passes_name)
+        return request->asked_model;
+    return metrics_callers_model(&request->worker->metrics, request->asked_model, request->failure == FAILURE_NONE);
+}
+
 static void count(struct request *request)
 {
     struct worker *worker = request->worker;
@@ -12,10 +21,11 @@ static void count(struct request *request)
     uint64_t received = exchange_received_ns(request->exchange), now = loop_now_ns(worker->loop);
     const struct metrics_labels labels = {
         .account = request->key ? request->key->account : SLICE(""),
-        .model = request->model ? request->asked_model : SLICE(""),
+        .model = model_label(request),
         .provider = request->provider ? request->provider->name : SLICE(""),
         .endpoint = slice_text(request->endpoint ? request->endpoint->name : ""),
         .class = request->failure,
+        .was_attempted = request->was_attempted,
     };
     metrics_count(metrics, &labels, &request->usage, request->is_priced ? request->charge->total : 0);
     metrics->request_bytes += request->request_bytes;

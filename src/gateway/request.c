@@ -13,13 +13,6 @@ static void run(struct loop_task *task)
     pipeline_run(CONTAINER_OF(task, struct request, task));
 }
 
-static void make_salt(uint8_t salt[RECORD_SALT_BYTES])
-{
-    const uint64_t random[2] = { random_quick(), random_quick() };
-    _Static_assert(sizeof(random) == RECORD_SALT_BYTES, "a salt is two words");
-    memcpy(salt, random, sizeof(random));
-}
-
 void request_new(struct worker *worker, struct exchange *exchange)
 {
     struct arena *arena = exchange_arena(exchange);
@@ -32,9 +25,9 @@ void request_new(struct worker *worker, struct exchange *exchange)
     request->snapshot = worker->snapshot;
     request->opened_wall_ns = loop_wall_ns(worker->loop);
     request->upstream_length = -1;
-    request_id_new(request->opened_wall_ns, request->id);
+    request_id_next(&worker->request_ids, request->opened_wall_ns, request->id);
     request_id_format(request->id, request->id_text);
-    make_salt(request->salt);
+    random_from_stock(request->salt, sizeof(request->salt)); /* not from what makes the ids, which are there for all to see */
     request->next = worker->requests;
     if (request->next)
         request->next->previous = request;

@@ -38,7 +38,8 @@ struct worker {
     struct journal *journal;
     struct secret_digester *digester;
     struct metrics metrics;
-    struct table catalogue_prices;      /* upstream names of pass-through models -> const struct price, found once */
+    struct table catalogue_prices; /* upstream names of pass-through models -> const struct price, found once */
+    struct request_ids request_ids;
     struct request *requests;           /* open ones */
     bool is_draining;                   /* no new connections */
     bool is_cutting;                    /* what still runs ends now */

@@ -100,6 +100,13 @@ static void on_rested(struct loop_timer *timer)
     watch_listeners(CONTAINER_OF(timer, struct server, accept_timer));
 }
 
+static bool is_own_user(int descriptor)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+}
+
 /* False: nothing more to accept now. */
 static bool accept_one(struct listener *listener)
 {
@@ -112,6 +119,11 @@ static bool accept_one(struct listener *listener)
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             rest(server, errno);
         return errno == ECONNABORTED || errno == EINTR; /* that client has given up; the next one may be there */
+    }
+    if (listener->own_user_only && !is_own_user(descriptor)) {
+        LOG_WARN("connection_refused", log_text("reason", "another user"));
+        (void)close(descriptor);
+        return true;
     }
     if (!address_from_socket((const struct sockaddr *)&from, &peer))
         peer = (struct address){ .is_known = false };
@@ -165,6 +177,7 @@ void server_listen(struct server *server, int take_descriptor, const struct list
     listener->descriptor = take_descriptor;
     listener->tls = settings->tls;
     listener->proxy_protocol = settings->proxy_protocol;
+    listener->own_user_only = settings->own_user_only;
     listener->trusted_count = settings->trusted_proxy_count;
     if (listener->trusted_count > 0) {
         listener->trusted = allocate_zeroed(listener->trusted_count, sizeof(*listener->trusted));

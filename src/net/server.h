@@ -66,6 +66,7 @@ struct listener_settings {
     bool proxy_protocol;                         /* v1 and v2 header expected first, and only from trusted peers */
     const struct address_range *trusted_proxies; /* whose PROXY header / X-Forwarded-For counts */
     size_t trusted_proxy_count;
+    bool own_user_only; /* of a UNIX socket: peers of other users, but root, are sent away */
 };
 /* Binds and listens. reuse_port: the port may be shared through listener_open_again, but the bind itself is exclusive, so that a
  * second gateway on the same port fails instead of sharing it. A stale UNIX socket is replaced. Returns the descriptor, or a

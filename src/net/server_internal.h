@@ -23,7 +23,7 @@ struct listener {
     uv_poll_t *poll;
     int descriptor;
     bool is_watched;
-    bool proxy_protocol;
+    bool proxy_protocol, own_user_only;
     struct tls_settings *tls;
     struct address_range *trusted;
     size_t trusted_count;

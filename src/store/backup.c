@@ -143,26 +143,33 @@ enum store_result store_backup(struct store *store, const char *path, char *ret_
 
 /* --- restoring --- */
 
-/* Opening and closing a sound store alone empties its log. One that is damaged cannot say what its log holds; then it goes. */
-static void remove_log(const char *path)
+/* What the log of the old store holds goes into its file, and the log goes. One that is damaged cannot say what its log holds, nor
+ * can a log whose store is gone. */
+static enum store_result remove_log(const char *path, char *ret_error)
 {
     char log[PATH_MOST];
     sqlite3 *old = NULL;
-    if (sqlite3_open_v2(path, &old, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
-        (void)sqlite3_exec(old, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    int result = sqlite3_open_v2(path, &old, SQLITE_OPEN_READWRITE, NULL);
+    if (result == SQLITE_OK) /* reading is what finds the log */
+        result = sqlite3_exec(old, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_wal_checkpoint_v2(old, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    bool is_useless = result == SQLITE_CANTOPEN || result == SQLITE_CORRUPT || result == SQLITE_NOTADB;
+    if (result != SQLITE_OK && !is_useless)
+        (void)fail(ret_error, STORE_FAILED, "cannot bring the log of the present store into its file", sqlite3_errmsg(old));
     (void)sqlite3_close(old);
+    if (result != SQLITE_OK && !is_useless)
+        return STORE_FAILED;
     for (size_t i = 0; i < 2; i++)
         if (snprintf(log, sizeof(log), "%s%s", path, i == 0 ? "-wal" : "-shm") < PATH_MOST)
             (void)unlink(log);
+    return STORE_OK;
 }
 
 /* The old store gets a second name before its own is taken away. */
 static enum store_result keep_aside(const char *path, const char *aside_path, char *ret_error)
 {
-    if (access(path, F_OK) != 0)
-        return STORE_OK;
-    remove_log(path);
-    if (link(path, aside_path) != 0)
+    if (access(path, F_OK) == 0 && link(path, aside_path) != 0)
         return fail(ret_error, STORE_FAILED, "cannot put the present store aside", strerror(errno));
     return STORE_OK;
 }
@@ -189,6 +196,8 @@ enum store_result store_restore(const char *backup_path, const char *path, const
     if (!aside_path && access(path, F_OK) == 0)
         return fail(ret_error, STORE_FAILED, "cannot restore", "a store is there already; it is only replaced by force");
     enum store_result result = copy_backup(backup_path, partial, ret_error);
+    if (result == STORE_OK)
+        result = remove_log(path, ret_error);
     if (result == STORE_OK && aside_path)
         result = keep_aside(path, aside_path, ret_error);
     if (result == STORE_OK)

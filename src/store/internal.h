@@ -13,6 +13,8 @@ enum statement_id {
     STATEMENT_ROLLBACK,
     STATEMENT_FIND_TEXT,
     STATEMENT_PUT_TEXT,
+    STATEMENT_FIND_MODEL,
+    STATEMENT_PUT_MODEL,
     STATEMENT_PUT_RECORDS,
     STATEMENT_PUT_SUM,
     STATEMENT_PUT_OPEN,
@@ -37,6 +39,7 @@ enum statement_id {
 
 struct interned {
     int64_t id;
+    bool is_model;
     struct slice text; /* behind this struct */
 };
 
@@ -56,6 +59,7 @@ struct store {
     struct table sums;  /* of this transaction: key bytes -> struct sum */
     uint64_t id, next_leaf, leaf_at_begin;
     struct store_block block, block_at_begin; /* the one that is not full yet */
+    uint64_t model_count, models_at_begin;    /* names of models with sums of their own */
     bool in_transaction;
     char error[STORE_ERROR_BYTES];
 };
@@ -68,7 +72,9 @@ enum store_result store_judge(struct store *store, int sqlite_result);
 enum store_result store_prepare(struct store *store, const char *query, sqlite3_stmt **ret_statement) MUST;
 /* Runs a statement that gives no rows. */
 enum store_result store_run(struct store *store, sqlite3_stmt *statement);
+/* texts.c */
 enum store_result store_intern(struct store *store, struct slice text, int64_t *ret_id) MUST;
+enum store_result store_intern_model(struct store *store, struct slice text, int64_t *ret_id) MUST;
 void store_forget_texts(struct store *store);
 /* sums.c: adds to the transaction's sums; writes them. */
 void store_add_to_sums(struct store *store, const struct record *record, const int64_t ids[6]);

@@ -14,14 +14,16 @@ enum store_result store_put_record(struct store *store, const struct record *rec
                                                       model_is_known ? record->asked_model : none,
                                                       purpose_is_known ? record->purpose : none,
                                                       record->endpoint };
+    enum { MODEL = 3 };
     int64_t ids[6];
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-        enum store_result result = store_intern(store, texts[i], &ids[i]);
+        enum store_result result =
+            i == MODEL ? store_intern_model(store, texts[i], &ids[i]) : store_intern(store, texts[i], &ids[i]);
         if (result != STORE_OK)
             return result;
     }
     int64_t closed_ms = record->closed_ns / 1000000;
-    const int64_t numbers[STORE_PENDING_NUMBERS] = { (int64_t)store->next_leaf, closed_ms, ids[0], ids[1], ids[3] };
+    const int64_t numbers[STORE_PENDING_NUMBERS] = { (int64_t)store->next_leaf, closed_ms, ids[0], ids[1], ids[MODEL] };
     enum store_result result = store_add_pending(store, numbers, record_bytes, personal);
     if (result == STORE_OK)
         result = store_note_in_block(store, store->next_leaf, record->id, closed_ms);
@@ -178,20 +180,23 @@ static enum store_result keep_next_leaf(struct store *store)
     return store_judge(store, sqlite3_exec(store->database, script, NULL, NULL, NULL));
 }
 
-/* The last leaf that may go: among the `most` oldest, those older than oldest_ns, or all of them when the store is too large. -1:
- * none. */
-static enum store_result last_to_remove(struct store *store, int64_t oldest_ns, bool is_too_large, size_t most, int64_t *ret_leaf)
+/* The last leaf that may go: of the `most` oldest those before the first one that is to stay, or all of them when the store is too
+ * large. -1: none. One that says it was closed after now_ms was dated by a clock that was wrong, and holds nothing back. */
+static enum store_result last_to_remove(struct store *store, int64_t oldest_ms, int64_t now_ms, bool is_too_large, size_t most,
+                                        int64_t *ret_leaf)
 {
     sqlite3_stmt *last = NULL;
     enum store_result result =
         store_prepare(store,
-                      "SELECT coalesce(max(leaf), -1) FROM (SELECT leaf, closed_ms FROM record ORDER BY leaf LIMIT "
-                      "?) WHERE closed_ms < ?",
+                      "WITH oldest AS (SELECT leaf, closed_ms FROM record ORDER BY leaf LIMIT ?1) SELECT coalesce(max(leaf), -1) "
+                      "FROM oldest WHERE leaf < coalesce((SELECT min(leaf) FROM oldest WHERE closed_ms >= ?2 AND closed_ms <= ?3), "
+                      "9223372036854775807)",
                       &last);
     *ret_leaf = -1;
     if (result == STORE_OK) {
         (void)sqlite3_bind_int64(last, 1, (int64_t)most);
-        (void)sqlite3_bind_int64(last, 2, is_too_large ? INT64_MAX : oldest_ns / 1000000);
+        (void)sqlite3_bind_int64(last, 2, is_too_large ? INT64_MAX : oldest_ms);
+        (void)sqlite3_bind_int64(last, 3, is_too_large ? INT64_MIN : now_ms);
         result = store_judge(store, sqlite3_step(last));
     }
     if (result == STORE_OK)
@@ -215,15 +220,16 @@ static enum store_result remove_until(struct store *store, int64_t leaf, size_t 
     return result;
 }
 
-enum store_result store_trim(struct store *store, int64_t oldest_ns, uint64_t most_bytes, size_t most, size_t *ret_removed)
+enum store_result store_trim(struct store *store, int64_t now_ns, int64_t keep_ns, uint64_t most_bytes, size_t most,
+                             size_t *ret_removed)
 {
     int64_t leaf = -1;
     size_t removed = 0;
     bool is_too_large = most_bytes > 0 && store_bytes(store) > most_bytes;
     *ret_removed = 0;
-    if (!is_too_large && oldest_ns == 0)
+    if (!is_too_large && keep_ns == 0)
         return STORE_OK;
-    enum store_result result = last_to_remove(store, oldest_ns, is_too_large, most, &leaf);
+    enum store_result result = last_to_remove(store, (now_ns - keep_ns) / 1000000, now_ns / 1000000, is_too_large, most, &leaf);
     if (result != STORE_OK || leaf < 0)
         return result;
     result = store_begin(store);

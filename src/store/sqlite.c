@@ -1,5 +1,5 @@
-/* The SQLite store: opening, schema, transactions. Records are in records.c, sums and their reports in sums.c, keys and events in
- * keys.c, backup in backup.c.
+/* The SQLite store: opening, schema, transactions. Records are in records.c, sums and their reports in sums.c, names in texts.c,
+ * keys and events in keys.c, backup in backup.c.
  *
  * WAL mode with synchronous=FULL: a commit is on the disk when it returns. The schema's version stands in user_version; migrations
  * are a list of scripts, each run once, in one transaction with the new version. */
@@ -41,6 +41,9 @@ static const char *const migrations[] = {
     "WITHOUT ROWID;"
     "CREATE TABLE event (sequence INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail "
     "TEXT NOT NULL);",
+    /* 2: which texts are names of models that have sums of their own (texts.c) */
+    "CREATE TABLE model_name (text INTEGER PRIMARY KEY);"
+    "INSERT INTO model_name SELECT DISTINCT model FROM spend;",
 };
 _Static_assert(USAGE_UNIT_COUNT == 14, "the table spend has a column per usage unit: add a migration");
 
@@ -50,6 +53,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_FIND_TEXT] = "SELECT id FROM text WHERE value = ?",
     [STATEMENT_PUT_TEXT] = "INSERT INTO text (value) VALUES (?)",
+    [STATEMENT_FIND_MODEL] = "SELECT id FROM text JOIN model_name ON model_name.text = text.id WHERE value = ?",
+    [STATEMENT_PUT_MODEL] = "INSERT INTO model_name VALUES (?)",
     [STATEMENT_PUT_RECORDS] = "INSERT INTO record SELECT * FROM pending",
     [STATEMENT_PUT_SUM] = NULL, /* written by store_write_put_sum */
     [STATEMENT_PUT_OPEN] = "INSERT OR REPLACE INTO open_entry VALUES (?, ?, ?, ?)",
@@ -235,17 +240,35 @@ static enum store_result prepare_all(struct store *store)
     return result;
 }
 
+/* SQLite falls back to another mode in silence where files cannot be shared as memory, as on network file systems. */
+static enum store_result check_log_mode(struct store *store)
+{
+    sqlite3_stmt *mode = NULL;
+    enum store_result result = store_prepare(store, "PRAGMA journal_mode", &mode);
+    if (result == STORE_OK)
+        result = store_judge(store, sqlite3_step(mode));
+    if (result == STORE_OK && !slice_is(store_column(mode, 0), "wal")) {
+        (void)snprintf(store->error, sizeof(store->error),
+                       "the file system cannot hold a write-ahead log; put data_dir on a disk of this machine");
+        result = STORE_FAILED;
+    }
+    (void)sqlite3_finalize(mode);
+    return result;
+}
+
 static enum store_result set_up(struct store *store, uint64_t most_pages)
 {
-    int64_t id = 0, last_leaf = 0, version = 0;
+    int64_t id = 0, last_leaf = 0, model_count = 0, version = 0;
     char limit[64];
     (void)sqlite3_busy_timeout(store->database, 1000);
     (void)sqlite3_extended_result_codes(store->database, 1);
     enum store_result result = check_version(store, &version);
     if (result == STORE_OK)
         result = execute(store, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
-                                "wal_autocheckpoint = 1000; PRAGMA cache_size = -8000;"
+                                "wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000;"
                                 "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF");
+    if (result == STORE_OK)
+        result = check_log_mode(store);
     if (result == STORE_OK && most_pages > 0) {
         (void)snprintf(limit, sizeof(limit), "PRAGMA max_page_count = %llu", (unsigned long long)most_pages);
         result = execute(store, limit);
@@ -265,6 +288,9 @@ static enum store_result set_up(struct store *store, uint64_t most_pages)
     if (result == STORE_OK)
         result = get_number(store, "SELECT value FROM meta WHERE name = 'store_id'", &id);
     store->id = (uint64_t)id;
+    if (result == STORE_OK)
+        result = get_number(store, "SELECT count(*) FROM model_name", &model_count);
+    store->model_count = (uint64_t)model_count;
     if (result == STORE_OK)
         result = store_read_block(store);
     return result == STORE_OK ? prepare_all(store) : result;
@@ -335,6 +361,7 @@ enum store_result store_begin(struct store *store)
     enum store_result result = store_run(store, store_statement(store, STATEMENT_BEGIN));
     store->in_transaction = result == STORE_OK;
     store->leaf_at_begin = store->next_leaf;
+    store->models_at_begin = store->model_count;
     store->block_at_begin = store->block;
     return result;
 }
@@ -362,55 +389,6 @@ void store_rollback(struct store *store)
         (void)store_run(store, store_statement(store, STATEMENT_ROLLBACK));
     store->in_transaction = false;
     store->next_leaf = store->leaf_at_begin;
+    store->model_count = store->models_at_begin;
     store->block = store->block_at_begin;
-}
-
-/* --- interned texts --- */
-
-void store_forget_texts(struct store *store)
-{
-    for (size_t i = 0; i < store->texts.capacity; i++)
-        if (store->texts.entries[i].hash > 1)
-            free(store->texts.entries[i].value);
-    table_done(&store->texts);
-}
-
-static void remember(struct store *store, struct slice text, int64_t id)
-{
-    struct interned *interned = allocate(sizeof(*interned) + text.length + 1);
-    char *copy = (char *)(interned + 1);
-    memcpy(copy, text.bytes, text.length);
-    interned->id = id;
-    interned->text = slice_of(copy, text.length);
-    free(table_put(&store->texts, interned->text, interned));
-}
-
-enum { TEXTS_MOST = 50000 };
-
-enum store_result store_intern(struct store *store, struct slice text, int64_t *ret_id)
-{
-    const struct interned *known = table_get(&store->texts, text);
-    if (known) {
-        *ret_id = known->id;
-        return STORE_OK;
-    }
-    if (store->texts.count >= TEXTS_MOST)
-        store_forget_texts(store);
-    sqlite3_stmt *find = store_statement(store, STATEMENT_FIND_TEXT);
-    store_bind_text(find, 1, text);
-    int step = sqlite3_step(find);
-    int64_t id = step == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
-    enum store_result result = store_judge(store, step);
-    (void)sqlite3_reset(find);
-    if (result == STORE_OK && step == SQLITE_DONE) {
-        sqlite3_stmt *put = store_statement(store, STATEMENT_PUT_TEXT);
-        store_bind_text(put, 1, text);
-        result = store_run(store, put);
-        id = sqlite3_last_insert_rowid(store->database);
-    }
-    if (result == STORE_OK) {
-        remember(store, text, id);
-        *ret_id = id;
-    }
-    return result;
 }

@@ -43,8 +43,9 @@ enum store_result store_commit(struct store *store) MUST;
 void store_rollback(struct store *store);
 
 /* record_bytes: encoded; record: the same, decoded. personal: encoded, or empty. Adds to the sums too (which saturate: one absurd
- * number must not keep all others from being stored). A model or purpose that no configuration knows stays out of sums and filters:
- * else a client that makes up names could fill the disk with them. */
+ * number must not keep all others from being stored). A model or purpose that no configuration knows stays out of sums and filters,
+ * and where a provider serves any name, all models after the first two thousand are "(other)" there: else a client that makes up
+ * names could fill the disk with them. */
 enum store_result store_put_record(struct store *store, const struct record *record, struct slice record_bytes,
                                    struct slice personal, uint64_t *ret_leaf) MUST;
 /* An opened entry that has not been closed when its journal's position passes it. */
@@ -118,7 +119,7 @@ struct store_sum {
     money_nanousd cost;
 };
 typedef void (*store_on_sum)(void *owner, const struct store_sum *sum);
-/* Whole hours between since and until; dearest first. */
+/* Whole hours between since and until; dearest first. What is older than STORE_HOURLY_DAYS counts at the beginning of its day. */
 enum store_result store_spend(struct store *store, const enum store_dimension *dimensions, size_t dimension_count, int64_t since_ns,
                               int64_t until_ns, store_on_sum on_sum, void *owner) MUST;
 
@@ -132,9 +133,15 @@ enum store_result store_put_event(struct store *store, int64_t wall_ns, const ch
 
 /* --- care --- */
 
-/* Removes the oldest records (not the sums) until none is older than oldest_ns and the file's content is below most_bytes; at most
- * `most` records per call. 0: no such limit. */
-enum store_result store_trim(struct store *store, int64_t oldest_ns, uint64_t most_bytes, size_t most, size_t *ret_removed) MUST;
+/* Removes records from the first one on (not the sums) as long as they were closed more than keep_ns before now_ns, or the file's
+ * content is larger than most_bytes; at most `most` per call. 0: no such limit. A record that is to stay keeps all behind it,
+ * whatever a clock that was wrong has said of them. */
+enum store_result store_trim(struct store *store, int64_t now_ns, int64_t keep_ns, uint64_t most_bytes, size_t most,
+                             size_t *ret_removed) MUST;
+/* Sums by the hour become sums by the day when they are older than STORE_HOURLY_DAYS: one day per call. *ret_more: there are
+ * others. */
+enum { STORE_HOURLY_DAYS = 62 };
+enum store_result store_roll_up(struct store *store, int64_t now_ns, bool *ret_more) MUST;
 /* A consistent copy into a new file (never over one that is there), while the store is in use; checked, and on the disk, before it
  * takes its name. */
 enum store_result store_backup(struct store *store, const char *path, char *ret_error) MUST;

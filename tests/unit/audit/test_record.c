@@ -468,24 +468,33 @@ static void signed_numbers_keep_their_sign(void **state)
     }
 }
 
+static void ids_of_one_source_never_go_back(void **state)
+{
+    (void)state;
+    struct request_ids ids = { 0 };
+    const int64_t begin = INT64_C(1790000000000000000), second = 1000000000;
+    const int64_t clock[] = { begin, begin + second, begin - 3600 * second, begin, 0, -1, begin + second, begin + 2 * second };
+    int64_t before = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(clock); i++) {
+        uint8_t id[REQUEST_ID_BYTES];
+        request_id_next(&ids, clock[i], id);
+        assert_true(request_id_wall_ms(id) >= before && request_id_wall_ms(id) >= clock[i] / 1000000);
+        before = request_id_wall_ms(id);
+    }
+    assert_int_equal(before, (begin + 2 * second) / 1000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_written_and_read),
-        cmocka_unit_test(ids_sort_by_time_and_differ),
-        cmocka_unit_test(other_texts_are_no_ids),
-        cmocka_unit_test(what_is_encoded_is_decoded),
-        cmocka_unit_test(changed_bytes_are_refused_or_another_record),
-        cmocka_unit_test(cut_and_longer_bytes_are_refused),
-        cmocka_unit_test(no_room_writes_nothing_behind_it),
-        cmocka_unit_test(the_largest_record_fits),
-        cmocka_unit_test(what_breaks_a_bound_is_not_encoded),
-        cmocka_unit_test(version_1_never_changes),
-        cmocka_unit_test(numbers_in_the_bytes_never_change),
-        cmocka_unit_test(other_versions_are_refused),
-        cmocka_unit_test(classes_that_nobody_knows_are_refused),
-        cmocka_unit_test(numbers_have_one_spelling),
-        cmocka_unit_test(signed_numbers_keep_their_sign),
+        cmocka_unit_test(ids_are_written_and_read),         cmocka_unit_test(ids_sort_by_time_and_differ),
+        cmocka_unit_test(ids_of_one_source_never_go_back),  cmocka_unit_test(other_texts_are_no_ids),
+        cmocka_unit_test(what_is_encoded_is_decoded),       cmocka_unit_test(changed_bytes_are_refused_or_another_record),
+        cmocka_unit_test(cut_and_longer_bytes_are_refused), cmocka_unit_test(no_room_writes_nothing_behind_it),
+        cmocka_unit_test(the_largest_record_fits),          cmocka_unit_test(what_breaks_a_bound_is_not_encoded),
+        cmocka_unit_test(version_1_never_changes),          cmocka_unit_test(numbers_in_the_bytes_never_change),
+        cmocka_unit_test(other_versions_are_refused),       cmocka_unit_test(classes_that_nobody_knows_are_refused),
+        cmocka_unit_test(numbers_have_one_spelling),        cmocka_unit_test(signed_numbers_keep_their_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

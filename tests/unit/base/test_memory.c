@@ -164,6 +164,12 @@ static void test_random(void **state)
     random_bytes(b, sizeof(b));
     assert_memory_not_equal(a, b, sizeof(a));
     assert_true(random_quick() != random_quick());
+    uint8_t salts[1000][16]; /* several portions */
+    for (size_t i = 0; i < ARRAY_LENGTH(salts); i++)
+        random_from_stock(salts[i], sizeof(salts[i]));
+    for (size_t i = 0; i < ARRAY_LENGTH(salts); i++)
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(salts[i], salts[j], sizeof(salts[i]));
 }
 
 int main(void)

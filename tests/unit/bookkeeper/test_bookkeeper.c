@@ -315,7 +315,7 @@ static void make_room(struct store *store, void *argument)
 {
     (void)argument;
     size_t removed;
-    invariant(store_trim(store, INT64_MAX, 0, 100000, &removed) == STORE_OK && removed > 0);
+    invariant(store_trim(store, INT64_MAX, 1, 0, 100000, &removed) == STORE_OK && removed > 0);
 }
 
 static void a_store_with_room_again_is_written_without_a_restart(void **state)

@@ -218,6 +218,7 @@ static void a_rotated_key_has_two_secrets_for_a_while(void **state)
     assert_true(slice_equal(id_behind(text_of("secret"), now), id));
     assert_int_equal(changes, 3);
     assert_false(run("{'command':'key.rotate','id':'%.*s','grace':'long'}", SLICE_ARGS(id)));
+    assert_false(run("{'command':'key.rotate','id':'%.*s','grace':'107000d'}", SLICE_ARGS(id))); /* more than a clock can say */
     assert_problem("`grace` must be a duration");
 }
 

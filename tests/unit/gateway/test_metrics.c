@@ -68,6 +68,65 @@ static void test_series_are_bounded(void **state)
     metrics_done(&metrics);
 }
 
+/* A name counts when the provider has answered it once; two thousand made-up ones crowd out nobody's series. */
+static void test_names_of_callers_are_bounded(void **state)
+{
+    (void)state;
+    struct metrics metrics = { 0 };
+    assert_slice(metrics_callers_model(&metrics, SLICE("unknown"), false), "(other)");
+    assert_slice(metrics_callers_model(&metrics, SLICE("real"), true), "real");
+    assert_slice(metrics_callers_model(&metrics, SLICE("real"), false), "real");
+    assert_slice(metrics_callers_model(&metrics, SLICE("unknown"), false), "(other)");
+    for (int i = 0; i < 2000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "made-up-%d", i);
+        struct slice label = metrics_callers_model(&metrics, slice_text(name), true);
+        assert_true(slice_is(label, i < METRICS_MODELS_MOST - 1 ? name : "(other)"));
+    }
+    assert_slice(metrics_callers_model(&metrics, SLICE("real"), true), "real");
+    metrics_done(&metrics);
+}
+
+/* Workers that have different series: what one scrape shows is never less in the next. */
+static void test_a_sum_keeps_every_series(void **state)
+{
+    (void)state;
+    struct metrics parts[2] = { { 0 }, { 0 } }, sum = { 0 };
+    struct usage usage = { 0 };
+    for (int i = 0; i < 2 * METRICS_SERIES_MOST; i++) {
+        char account[32];
+        (void)snprintf(account, sizeof(account), "account-%d", i);
+        struct metrics_labels labels = labels_of(account);
+        metrics_count(&parts[i % 2], &labels, &usage, 0);
+    }
+    metrics_add(&sum, &parts[1]);
+    metrics_add(&sum, &parts[0]);
+    assert_int_equal(sum.count, 2 * METRICS_SERIES_MOST);
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+        metrics_done(&parts[i]);
+    metrics_done(&sum);
+}
+
+static void test_attempts_are_counted_by_provider_and_class(void **state)
+{
+    (void)state;
+    struct metrics metrics = { 0 }, sum = { 0 };
+    struct usage usage = { 0 };
+    for (int i = 0; i < 10; i++) {
+        struct metrics_labels labels = labels_of(i % 2 ? "a" : "b");
+        labels.was_attempted = i != 9;
+        labels.class = i < 3 ? FAILURE_PROVIDER_OVERLOADED : FAILURE_NONE;
+        labels.provider = i == 0 ? SLICE("other") : SLICE("p");
+        metrics_count(&metrics, &labels, &usage, 0);
+    }
+    metrics_add(&sum, &metrics);
+    assert_true(page_has(&sum, "airgate_upstream_attempts_total{provider=\"p\",class=\"none\"} 6\n"));
+    assert_true(page_has(&sum, "airgate_upstream_attempts_total{provider=\"p\",class=\"provider_overloaded\"} 2\n"));
+    assert_true(page_has(&sum, "airgate_upstream_attempts_total{provider=\"other\",class=\"provider_overloaded\"} 1\n"));
+    metrics_done(&metrics);
+    metrics_done(&sum);
+}
+
 static void test_labels_are_escaped(void **state)
 {
     (void)state;
@@ -107,6 +166,9 @@ int main(void)
         cmocka_unit_test(test_counting_and_summing),
         cmocka_unit_test(test_series_are_bounded),
         cmocka_unit_test(test_labels_are_escaped),
+        cmocka_unit_test(test_names_of_callers_are_bounded),
+        cmocka_unit_test(test_a_sum_keeps_every_series),
+        cmocka_unit_test(test_attempts_are_counted_by_provider_and_class),
         cmocka_unit_test(test_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

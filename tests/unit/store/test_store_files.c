@@ -70,6 +70,29 @@ static void a_new_file_is_migrated_and_private(void **state)
     assert_int_equal(status.st_mode & 0777, 0600);
 }
 
+/* What version 1 did not know: which names are models. */
+static void an_older_store_is_migrated(void **state)
+{
+    (void)state;
+    struct store *store = test_open(place.database);
+    test_put_many(store, 0, 10);
+    store_close(store);
+    run_sql(place.database, "DROP TABLE model_name; PRAGMA user_version = 1");
+    assert_int_equal(store_check_file(place.database, problem), STORE_OK);
+    store = test_open(place.database);
+    test_put_many(store, 10, 10);
+    assert_int_equal(store_record_count(store), 20);
+    store_close(store);
+    sqlite3 *database = NULL;
+    sqlite3_stmt *count = NULL;
+    assert_int_equal(sqlite3_open(place.database, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, "SELECT count(*) FROM model_name", -1, &count, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(count, 0), 2);
+    assert_int_equal(sqlite3_finalize(count), SQLITE_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
 static void a_newer_store_is_refused_untouched(void **state)
 {
     (void)state;
@@ -78,7 +101,7 @@ static void a_newer_store_is_refused_untouched(void **state)
     assert_int_equal(try_open(place.database), STORE_NEWER);
     assert_non_null(strstr(problem, "newer airgate"));
     assert_int_equal(store_check_file(place.database, problem), STORE_NEWER);
-    run_sql(place.database, "PRAGMA user_version = 1");
+    run_sql(place.database, "PRAGMA user_version = 2");
     assert_int_equal(try_open(place.database), STORE_OK);
 }
 
@@ -316,6 +339,24 @@ static void a_restore_leaves_no_old_log(void **state)
     assert_int_equal(records_in(dead), 100);
 }
 
+/* Somebody removed the broken store, and not its log. */
+static void a_restore_takes_no_log_that_lies_about(void **state)
+{
+    (void)state;
+    char copy[TEST_PATH_BYTES], dead[TEST_PATH_BYTES], command[3 * TEST_PATH_BYTES];
+    struct store *store = test_open(place.database);
+    test_put_many(store, 0, 100);
+    assert_int_equal(store_backup(store, path_of("copy.db", copy), problem), STORE_OK);
+    test_put_many(store, 100, 50);
+    (void)snprintf(command, sizeof(command), "cd %s && cp airgate.db-wal dead.db-wal && cp airgate.db-shm dead.db-shm",
+                   place.directory);
+    assert_int_equal(system(command), 0);
+    store_close(store);
+    assert_int_equal(store_restore(copy, path_of("dead.db", dead), NULL, problem), STORE_OK);
+    assert_int_equal(store_check_file(dead, problem), STORE_OK);
+    assert_int_equal(records_in(dead), 100);
+}
+
 static void a_damaged_backup_is_not_restored(void **state)
 {
     (void)state;
@@ -340,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_file_is_migrated_and_private, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_older_store_is_migrated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_store_is_refused_untouched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_store_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_in_use_is_busy, set_up, tear_down),
@@ -351,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_backup_is_whole_while_the_store_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restore_puts_the_old_store_aside_or_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restore_leaves_no_old_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_restore_takes_no_log_that_lies_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_backup_is_not_restored, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

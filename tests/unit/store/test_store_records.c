@@ -288,22 +288,51 @@ static void old_records_are_trimmed_and_numbers_go_on(void **state)
     (void)state;
     size_t removed = 0;
     test_put_many(store, 0, 2500);
-    int64_t oldest_ns = test_begin_ns + INT64_C(1500) * 1000000000;
-    assert_int_equal(store_trim(store, oldest_ns, 0, 1000, &removed), STORE_OK);
+    const int64_t oldest_ns = test_begin_ns + INT64_C(1500) * 1000000000, now_ns = test_begin_ns + INT64_C(9999) * 1000000000;
+    assert_int_equal(store_trim(store, now_ns, now_ns - oldest_ns, 0, 1000, &removed), STORE_OK);
     assert_int_equal(removed, 1000);
-    assert_int_equal(store_trim(store, oldest_ns, 0, 1000, &removed), STORE_OK);
+    assert_int_equal(store_trim(store, now_ns, now_ns - oldest_ns, 0, 1000, &removed), STORE_OK);
     assert_int_equal(removed, 500);
-    assert_int_equal(store_trim(store, oldest_ns, 0, 1000, &removed), STORE_OK);
+    assert_int_equal(store_trim(store, now_ns, now_ns - oldest_ns, 0, 1000, &removed), STORE_OK);
     assert_int_equal(removed, 0);
     assert_int_equal(store_record_count(store), 1000);
     assert_true(find(1500) && find(2499));
     assert_false(find(1499) || find(0));
-    assert_int_equal(store_trim(store, INT64_MAX, 0, 5000, &removed), STORE_OK);
+    assert_int_equal(store_trim(store, INT64_MAX, 1, 0, 5000, &removed), STORE_OK);
     assert_int_equal(removed, 1000);
     open_again();
     test_put_many(store, 2500, 1);
     assert_int_equal(list((struct store_filter){ 0 }).leaves[0], 2500);
     assert_true(find(2500));
+}
+
+static void put_closed_at(uint64_t number, int64_t closed_ns)
+{
+    struct record record;
+    test_record(number, &record);
+    record.closed_ns = closed_ns;
+    assert_int_equal(store_begin(store), STORE_OK);
+    assert_int_equal(test_put(store, &record), STORE_OK);
+    assert_int_equal(store_commit(store), STORE_OK);
+}
+
+/* A clock that was wrong for a moment neither ends the life of young records nor prolongs that of old ones. */
+static void a_wrong_clock_does_not_move_the_age_of_others(void **state)
+{
+    (void)state;
+    const int64_t second = 1000000000, now_ns = test_begin_ns + 2000 * second;
+    size_t removed = 9;
+    put_closed_at(0, now_ns + 90 * 86400 * second); /* from the future */
+    test_put_many(store, 1, 50);
+    put_closed_at(51, 0); /* 1970 */
+    test_put_many(store, 52, 50);
+    assert_int_equal(store_trim(store, now_ns, 3000 * second, 0, 1000, &removed), STORE_OK);
+    assert_int_equal(removed, 1); /* the first alone: what stands behind is young */
+    assert_int_equal(store_trim(store, now_ns, 1980 * second, 0, 1000, &removed), STORE_OK);
+    assert_int_equal(removed, 19);
+    assert_true(find(50) && find(51) && find(101) && !find(1));
+    assert_int_equal(store_trim(store, now_ns + 5000 * second, 1000 * second, 0, 1000, &removed), STORE_OK);
+    assert_int_equal(store_record_count(store), 0);
 }
 
 static void a_store_that_is_too_large_is_trimmed(void **state)
@@ -313,13 +342,13 @@ static void a_store_that_is_too_large_is_trimmed(void **state)
     test_put_many(store, 0, 5000);
     uint64_t full = store_bytes(store);
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(store_trim(store, 0, full / 2, 500, &removed), STORE_OK);
+        assert_int_equal(store_trim(store, 0, 0, full / 2, 500, &removed), STORE_OK);
         if (removed == 0)
             break;
     }
     assert_true(store_bytes(store) <= full / 2);
     assert_true(store_record_count(store) > 1000 && find(4999) && !find(0));
-    assert_int_equal(store_trim(store, 0, 0, 500, &removed), STORE_OK);
+    assert_int_equal(store_trim(store, 0, 0, 0, 500, &removed), STORE_OK);
     assert_int_equal(removed, 0);
 }
 
@@ -393,6 +422,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(time_filters_hold_at_both_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_that_a_client_made_up_are_not_interned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_records_are_trimmed_and_numbers_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrong_clock_does_not_move_the_age_of_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_is_too_large_is_trimmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_store_says_so_and_works_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_limit_on_file_sizes_counts_as_full, set_up, tear_down),

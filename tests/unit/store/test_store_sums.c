@@ -216,9 +216,90 @@ static void sums_outlive_their_records(void **state)
     test_put_many(store, 0, 100);
     char before[256];
     (void)snprintf(before, sizeof(before), "%s", spend("", 0, 0));
-    assert_int_equal(store_trim(store, INT64_MAX, 0, 1000, &removed), STORE_OK);
+    assert_int_equal(store_trim(store, INT64_MAX, 1, 0, 1000, &removed), STORE_OK);
     assert_int_equal(removed, 100);
     assert_string_equal(spend("", 0, 0), before);
+}
+
+/* --- nothing grows with what callers make up --- */
+
+enum { MADE_UP = 2600, MODELS_MOST = 2000 };
+
+static void put_made_up(size_t from, size_t count)
+{
+    for (size_t i = from; i < from + count; i++) {
+        char name[32];
+        struct record record;
+        test_record(0, &record);
+        (void)snprintf(name, sizeof(name), "made-up-%zu", i);
+        record.asked_model = slice_text(name);
+        assert_int_equal(test_put(store, &record), STORE_OK);
+    }
+}
+
+static size_t rows_of(const char *by)
+{
+    size_t rows = 0;
+    for (const char *at = spend(by, 0, 0); (at = strchr(at, '\n')); at++)
+        rows++;
+    return rows;
+}
+
+static void names_of_models_are_bounded(void **state)
+{
+    (void)state;
+    test_put_many(store, 0, 2); /* gpt-4o-mini, house-model */
+    assert_int_equal(store_begin(store), STORE_OK);
+    put_made_up(MADE_UP * 2, 500);
+    store_rollback(store); /* they do not count */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_begin(store), STORE_OK);
+        put_made_up(0, MADE_UP);
+        assert_int_equal(store_commit(store), STORE_OK);
+        assert_int_equal(rows_of("model"), MODELS_MOST + 1);
+        store_close(store);
+        store = test_open(place.database);
+    }
+    char expected[64];
+    const int others = 2 * (MADE_UP - (MODELS_MOST - 2));
+    (void)snprintf(expected, sizeof(expected), "(other) %d 0 0 0 %d %d %d\n", others, others, others, others);
+    assert_non_null(strstr(spend("model", 0, 0), expected));
+    test_put_many(store, 2, 2); /* the names that were there before go on as they are */
+    assert_int_equal(rows_of("model"), MODELS_MOST + 1);
+    assert_non_null(strstr(spend("model", 0, 0), "house-model 2 "));
+}
+
+static void roll_up(int64_t now_ns)
+{
+    bool more = true;
+    while (more)
+        assert_int_equal(store_roll_up(store, now_ns, &more), STORE_OK);
+}
+
+static void hours_become_days_in_time(void **state)
+{
+    (void)state;
+    const int64_t hour = INT64_C(3600000000000), day = 24 * hour, begin = test_begin_ns / day * day;
+    for (int64_t i = 0; i < 100; i++) {
+        struct record record;
+        test_record((uint64_t)i, &record);
+        record.closed_ns = begin + i * hour + 5;
+        put(&record, 1);
+    }
+    char by_day[2048], by_key[512];
+    (void)snprintf(by_day, sizeof(by_day), "%s", spend("day,account", 0, 0));
+    (void)snprintf(by_key, sizeof(by_key), "%s", spend("key,model,purpose,provider,endpoint", 0, 0));
+    roll_up(begin + 61 * day);
+    assert_int_equal(rows_of("hour"), 100); /* too young */
+    roll_up(begin + (STORE_HOURLY_DAYS + 3) * day + hour);
+    assert_int_equal(rows_of("hour"), 3 + 100 - 72);
+    assert_string_equal(spend("day,account", 0, 0), by_day);
+    roll_up(begin + 200 * day);
+    assert_int_equal(rows_of("hour"), 5);
+    assert_string_equal(spend("day,account", 0, 0), by_day);
+    assert_string_equal(spend("key,model,purpose,provider,endpoint", 0, 0), by_key);
+    roll_up(begin + 200 * day); /* nothing is left to do */
+    assert_string_equal(spend("day,account", 0, 0), by_day);
 }
 
 static void dimensions_have_names(void **state)
@@ -243,6 +324,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sums_saturate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_equal_the_sums_over_the_records, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_outlive_their_records, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_of_models_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hours_become_days_in_time, set_up, tear_down),
         cmocka_unit_test(dimensions_have_names),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
