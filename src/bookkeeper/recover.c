@@ -27,6 +27,7 @@ struct recovery {
     struct recovered *recovered;
     struct arena batch;     /* the contents of the batch's records */
     bool closings_may_lack; /* of openings whose records are in the store */
+    uint64_t read_to;       /* behind the last entry that was read */
     enum store_result result;
 };
 
@@ -50,6 +51,7 @@ static void on_entry(void *owner, const struct journal_entry *entry)
     struct journal_entry kept = *entry;
     if (fold_is_full(&recovery->fold))
         write_batch(recovery);
+    recovery->read_to = entry->sequence + 1;
     if (entry->kind != JOURNAL_OPENED)
         kept.content = arena_copy(&recovery->batch, entry->content);
     fold_add(&recovery->fold, (struct journal_cursor){ 0 }, &kept, true);
@@ -84,6 +86,8 @@ static enum store_result fold_file(struct recovery *recovery, const char *path, 
         (void)snprintf(ret_error, error_size, "%s", problem);
         return STORE_FAILED;
     }
+    /* Also when the end went without leaving a header, which nobody reports as a gap. */
+    recovery->closings_may_lack |= recovery->read_to < from.folded;
     write_batch(recovery);
     if (recovery->result == STORE_OK)
         recovery->result = fold_put_openings(&recovery->fold, recovery->store, recovery->closings_may_lack);

@@ -465,6 +465,29 @@ static void pages_may_be_missing_where_everything_was_folded(void **state)
     assert_true(lost_in_all > 0);
 }
 
+/* The same when all pages from one on are gone, so that no header tells of what stood there. */
+static void the_end_may_be_missing_where_everything_was_folded(void **state)
+{
+    (void)state;
+    char path[TEST_PATH_BYTES];
+    uint64_t lost;
+    for (long first = 0; first < 24; first++) {
+        struct test_place before = place;
+        test_place_make(&place);
+        const struct life life = { .requests = 100, .fold_every = 1, .folded_to = 100 };
+        live_once(&life, (uint64_t)first);
+        set_boot_id(journal_path(0, path));
+        for (long page = first; page < 60; page++)
+            drop_page(path, page);
+        struct test_census *census = start_again(&lost);
+        for (size_t i = 0; i < TEST_NUMBERS; i++)
+            assert_true(census->ended[i] + census->interrupted[i] <= 1);
+        free(census);
+        test_place_remove(&place);
+        place = before;
+    }
+}
+
 static void a_journal_that_vanishes_before_its_first_fold_is_a_gap(void **state)
 {
     (void)state;
@@ -657,6 +680,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_files_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_subset_of_pages_may_be_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_may_be_missing_where_everything_was_folded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_may_be_missing_where_everything_was_folded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_vanishes_before_its_first_fold_is_a_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(with_an_older_store_the_ring_gives_what_it_has, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_does_not_cost_the_requests_that_are_open, set_up, tear_down),
