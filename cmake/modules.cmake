@@ -88,7 +88,7 @@ endfunction()
 
 function(airgate_fuzz_target source module name)
   add_executable(${name} ${source})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE airgate_${module} airgate_flags)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endfunction()

@@ -1,5 +1,4 @@
-/* What the fuzz targets of http share: inputs as heap blocks of their own (so that every byte read too far is seen), and a reader
- * of whole messages in pieces. */
+/* What the fuzz targets of http share: a reader of whole messages in pieces. */
 #ifndef AIRGATE_TESTS_FUZZ_HTTP_SUPPORT_H
 #define AIRGATE_TESTS_FUZZ_HTTP_SUPPORT_H
 
@@ -7,25 +6,12 @@
 #include "http/body.h"
 #include "http/head.h"
 
-#include <stdlib.h>
-
-enum { FUZZ_MAXIMUM = 1 << 20 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static inline char *copy_exactly(struct slice bytes)
-{
-    char *copy = allocate(bytes.length);
-    if (bytes.length)
-        memcpy(copy, bytes.bytes, bytes.length);
-    return copy;
-}
+#include "fuzz/support.h"
 
 /* The first byte decides how the rest is cut: 0 not at all, else in pieces of that many bytes. */
 static inline size_t cut_step(struct slice *input)
 {
-    size_t step = input->length ? (unsigned char)input->bytes[0] : 0;
-    *input = slice_from(*input, 1);
+    size_t step = take_byte(input);
     return step ? step : size_max(input->length, 1);
 }
 

@@ -1,30 +1,10 @@
-/* What the fuzz targets of json share: inputs as heap blocks of their own (so that every byte read too far is seen). */
+/* What the fuzz targets of json share: whether two documents say the same. */
 #ifndef AIRGATE_TESTS_FUZZ_JSON_SUPPORT_H
 #define AIRGATE_TESTS_FUZZ_JSON_SUPPORT_H
 
 #include "json/reader.h"
 
-#include <stdlib.h>
-
-enum { FUZZ_MAXIMUM = 1 << 20 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static inline char *copy_exactly(struct slice bytes)
-{
-    char *copy = allocate(bytes.length);
-    if (bytes.length)
-        memcpy(copy, bytes.bytes, bytes.length);
-    return copy;
-}
-
-/* Takes one byte that steers the target from the front of the input; 0 when there is none. */
-static inline size_t take_byte(struct slice *input)
-{
-    size_t byte = input->length ? (unsigned char)input->bytes[0] : 0;
-    *input = slice_from(*input, 1);
-    return byte;
-}
+#include "fuzz/support.h"
 
 /* Both nodes say the same, with their names, whatever stands between them in their texts. */
 static inline bool nodes_are_equal(const struct json_document *a, const struct json_document *b, size_t index)
